@@ -1,0 +1,1 @@
+"""Deployable 2: the vLLM server of the local Llama tier."""

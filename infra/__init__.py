@@ -1,0 +1,1 @@
+"""Everything around the product: migrations, the embedded home, the simulated providers, the command line."""

@@ -1,0 +1,1 @@
+"""The product, pure and cloud-free. Imports neither modal, vllm, functions, gpu nor infra."""

@@ -1,0 +1,1 @@
+"""One file a wire format, one SSE reader, one HTTP client."""

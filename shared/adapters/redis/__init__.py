@@ -1,0 +1,1 @@
+"""Redis behind the ports; nothing newer than Redis 6.2."""

@@ -1,0 +1,1 @@
+"""One chat completion, logged like any other call."""

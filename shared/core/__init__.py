@@ -1,0 +1,1 @@
+"""Values and laws. No I/O, no clock, no environment."""

@@ -1,0 +1,76 @@
+"""One generation may take several legs: the calls that were really sent, in order.
+
+`ports.models.Models.stream` yields a `LegStarted` before it sends anything: whoever drives the generator writes
+the intent down and only then asks for the next item, which sends. So the log comes first by construction (law 3).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.core.chunk import Chunk, Finish
+from shared.core.faults import ProviderFault
+from shared.core.ids import SpanId, TenantId, TraceId
+from shared.core.model_spec import ModelSpec
+from shared.core.money import Micros
+from shared.core.prompt import Prompt
+from shared.core.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One question to the ladder: the first rung that answers serves it. `stream` asks the provider to stream.
+
+    `span` is sent along as the request's id where a wire takes one; `deadline` is in seconds, for all legs together.
+    """
+
+    tenant: TenantId
+    trace: TraceId
+    span: SpanId
+    prompt: Prompt
+    ladder: tuple[ModelSpec, ...]
+    deadline: float = 120.0
+    stream: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LegStarted:
+    """A request is about to be sent. `why` is the route decision in words and numbers."""
+
+    leg: int
+    spec: ModelSpec
+    request: bytes
+    url: str
+    why: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """That request is over: answered in full (`fault` is None) or not. `simulated` where no real provider answered.
+
+    `usage` is what is to be paid for; `response` the exact bytes received, headers left out.
+    """
+
+    leg: int
+    spec: ModelSpec
+    response: bytes
+    usage: Usage
+    cost: Micros | None
+    """In micro-dollars; None is `unpriced`."""
+    finish: Finish
+    fault: ProviderFault | None
+    status: int
+    first_token_ms: int | None
+    total_ms: int
+    simulated: bool = False
+    response_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The leg before broke after text had gone out and the next one starts afresh: what was shown is void."""
+
+    leg: int
+
+
+LegItem = LegStarted | Chunk | Restarted | LegEnded

@@ -1,0 +1,98 @@
+"""A model as the engine sees it: who serves it, what it can do, what it costs and when."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Literal
+
+from shared.core.money import Micros, ceil_usd, from_usd
+from shared.core.usage import Usage
+
+WireName = Literal["openai-chat", "openai-responses", "anthropic", "gemini", "perplexity", "vllm"]
+ProviderName = Literal["openai", "anthropic", "gemini", "perplexity", "llama"]
+_MILLION = Decimal(1_000_000)
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Cliff:
+    """Past `above` prompt tokens every token of the call costs this many times more."""
+
+    above: int
+    input: Decimal
+    output: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens, in force from `since` (incl.) until `until` (excl.). `request` is per call."""
+
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal
+    cache_write: Decimal
+    request: Decimal = Decimal(0)
+    cliff: Cliff | None = None
+    since: datetime = ALWAYS
+    until: datetime = FOREVER
+
+    def dollars(self, usage: Usage) -> Decimal:
+        """What `usage` costs, exactly."""
+        more_in = more_out = Decimal(1)
+        if self.cliff is not None and usage.input > self.cliff.above:
+            more_in, more_out = self.cliff.input, self.cliff.output
+        fresh = max(usage.input - usage.cache_read - usage.cache_write, 0)
+        read = fresh * self.input + usage.cache_read * self.cache_read + usage.cache_write * self.cache_write
+        return (read * more_in + usage.output * self.output * more_out) / _MILLION + self.request
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One model of the catalogue. A model without a price can't be written down: `prices` is never empty.
+
+    `window` and `max_output` are in tokens. `sampling` says whether temperature and top_p are accepted, `thinks`
+    whether it may think before its first token (its first-token limit is longer).
+    """
+
+    name: str
+    provider: ProviderName
+    wire: WireName
+    native: str
+    """The provider's own name of the model, as sent on the wire."""
+    window: int
+    max_output: int
+    prices: tuple[Price, ...]
+    schema: bool = True
+    tools: bool = True
+    images: bool = True
+    sampling: bool = False
+    thinks: bool = False
+    searches: bool = False
+    forced_tools: bool = True
+    continues: bool = False
+    """Continues an unfinished assistant message exactly (vLLM's continue_final_message)."""
+
+    def __post_init__(self) -> None:
+        if not self.prices:
+            raise ValueError(f"model {self.name} has no price")
+
+    def price(self, at: datetime) -> Price:
+        """The price in force at `at`. Raises LookupError where none is: such a call is unpriced."""
+        for price in self.prices:
+            if price.since <= at < price.until:
+                return price
+        raise LookupError(f"{self.name} has no price at {at.isoformat()}")
+
+    def cost(self, usage: Usage, at: datetime) -> Micros:
+        """What a call of this usage cost; the provider's own figure where it gives one."""
+        if usage.reported_cost_micros is not None:
+            return Micros(usage.reported_cost_micros)
+        return from_usd(self.price(at).dollars(usage))
+
+    def worst_case(self, input_tokens: int, output_tokens: int, at: datetime) -> Micros:
+        """The most that a call of these sizes can cost: nothing cached, or all of it written to the cache."""
+        price = self.price(at)
+        fresh = price.dollars(Usage(input=input_tokens, output=output_tokens))
+        written = price.dollars(Usage(input=input_tokens, cache_write=input_tokens, output=output_tokens))
+        return ceil_usd(max(fresh, written))

@@ -1,0 +1,51 @@
+"""What a call used, as the provider billed it, in one shape for every wire format."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Provenance = Literal["provider", "estimated", "absent"]
+"""Who counted: the provider's own report, our estimate (a leg that was cut before its report), or nobody."""
+
+_RANK: dict[Provenance, int] = {"provider": 0, "estimated": 1, "absent": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call, or of several added up.
+
+    `input` counts every token read, `cache_read` and `cache_write` among them; `output` counts every token billed as
+    output, `reasoning` among them. Rules per provider: `shared/adapters/llm`. `searches` and `requests` are billed
+    fees of search models, in events.
+    """
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+    searches: int = 0
+    reported_cost_micros: int | None = None
+    """What the provider says it charged (Perplexity only), in micro-dollars."""
+    provenance: Provenance = "provider"
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Field by field; the weaker provenance of the two wins. `NO_USAGE` is the zero."""
+        if other is NO_USAGE:
+            return self
+        if self is NO_USAGE:
+            return other
+        costs = [c for c in (self.reported_cost_micros, other.reported_cost_micros) if c is not None]
+        return Usage(
+            input=self.input + other.input,
+            cache_read=self.cache_read + other.cache_read,
+            cache_write=self.cache_write + other.cache_write,
+            output=self.output + other.output,
+            reasoning=self.reasoning + other.reasoning,
+            searches=self.searches + other.searches,
+            reported_cost_micros=sum(costs) if costs else None,
+            provenance=max(self.provenance, other.provenance, key=_RANK.__getitem__),
+        )
+
+
+NO_USAGE = Usage()
+"""Nothing used: the zero of addition."""

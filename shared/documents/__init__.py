@@ -1,0 +1,1 @@
+"""Documents: quote, create, follow, replay, rerun."""

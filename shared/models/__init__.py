@@ -1,0 +1,1 @@
+"""Which model answers: the catalogue, prices, and what happens when one fails."""

@@ -1,0 +1,1 @@
+"""The graphs that a reader wants to see first."""

@@ -1,0 +1,1 @@
+"""Protocols of one to five methods, one noun a file. Adapters and fakes pass the same contract suite."""

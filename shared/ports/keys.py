@@ -1,0 +1,47 @@
+"""API keys and the tenants behind them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shared.core.ids import KeyId, TenantId
+from shared.core.tenant import Principal, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it may be shown: never the key itself. `hint` is its last four characters."""
+
+    id: KeyId
+    tenant: TenantId
+    name: str
+    hint: str
+    scopes: frozenset[Scope]
+    created: datetime
+    expires: datetime | None = None
+    revoked: datetime | None = None
+
+
+class Keys(Protocol):
+    """Keys are stored as SHA-256 digests; a lost key can't be shown again."""
+
+    async def principal(self, digest: bytes, at: datetime) -> Principal | None:
+        """Whose key this is; None where there is none, or it is expired or revoked."""
+        ...
+
+    async def create(self, key: ApiKey, digest: bytes) -> None:
+        """Store a new key in its tenant."""
+        ...
+
+    async def listed(self, tenant: TenantId, after: str | None, limit: int) -> Sequence[ApiKey]:
+        """A tenant's keys, newest first, past the key id `after`."""
+        ...
+
+    async def revoke(self, tenant: TenantId, key: KeyId, at: datetime) -> bool:
+        """End a key at once. False where the tenant has none of that id; a second time changes nothing."""
+        ...
+
+    async def ensure_tenant(self, tenant: TenantId, name: str) -> None:
+        """Make the tenant where it is not there yet (admin connection: used by seeding and sign-up only)."""
+        ...

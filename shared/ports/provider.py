@@ -1,0 +1,49 @@
+"""One inference service, reached over its own wire format."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.core.chunk import Chunk
+from shared.core.model_spec import ModelSpec
+from shared.core.prompt import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """An HTTP request, complete but for the credential, which is added as it is sent and never logged."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    stream: bool
+
+
+class Reply(Protocol):
+    """A provider's answer while it arrives."""
+
+    status: int
+    simulated: bool
+
+    def chunks(self) -> AsyncIterator[Sequence[Chunk]]:
+        """The pieces of each network read, decoded once. Raises a ProviderFault at the first sign of one:
+        an error status, an error event after a 200, a malformed event, or an end without a terminal event (Cut)."""
+        ...
+
+    def raw(self) -> bytes:
+        """The bytes of the body received so far, exactly."""
+        ...
+
+
+class Provider(Protocol):
+    """Builds requests and sends them. No retries, no timeouts: those are failover's."""
+
+    def prepare(self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) -> WireRequest:
+        """The exact request. Raises Rejected where the wire has no way to say it."""
+        ...
+
+    def send(self, request: WireRequest) -> AbstractAsyncContextManager[Reply]:
+        """Send it; leaving the context closes the connection, so the provider stops. Raises Overloaded where the
+        connection is refused or breaks before an answer."""
+        ...
