@@ -1,0 +1,168 @@
+"""Settings: the only reader of the environment. An empty value means embedded or simulated."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, cast
+
+from shared.core.faults import OurFault
+from shared.core.model_spec import ProviderName
+
+Environment = Literal["local", "staging", "production"]
+
+PROVIDERS: Mapping[ProviderName, str] = {
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta",
+    "perplexity": "https://api.perplexity.ai",
+    "llama": "",
+}
+"""Where each provider's wire is served. The Llama tier is our own: it has no public address."""
+
+SIMULATOR_PATHS: Mapping[ProviderName, str] = {
+    "openai": "/openai/v1",
+    "anthropic": "/anthropic",
+    "gemini": "/gemini/v1beta",
+    "perplexity": "/perplexity",
+    "llama": "/llama/v1",
+}
+"""Where the loopback simulator serves the same wires."""
+
+
+class BadSettings(OurFault):
+    """A setting is missing or can't be right."""
+
+    code = "bad_settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A provider's address and credential. `simulated` where the loopback simulator stands in for it."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+    simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that differs between two homes of the same code. `seconds` are seconds; caps are micro-dollars."""
+
+    env: Environment = "local"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    home: Path = Path(".chatsmart")
+    database_url: str = field(default="", repr=False)
+    database_admin_url: str = field(default="", repr=False)
+    redis_url: str = field(default="", repr=False)
+    supabase_url: str = ""
+    supabase_service_key: str = field(default="", repr=False)
+    supabase_jwks_url: str = ""
+    upstreams: Mapping[ProviderName, Upstream] = field(default_factory=dict)
+    otlp_endpoint: str = ""
+    month_cap_micros: int = 100_000_000
+    """What one tenant may spend in a calendar month, in micro-dollars."""
+    first_token_seconds: float = 8.0
+    thinking_first_token_seconds: float = 60.0
+    between_tokens_seconds: float = 5.0
+    call_seconds: float = 120.0
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment. Raises BadSettings naming the variable; in production also for what is missing."""
+        env = os.environ if environ is None else environ
+        read = _Reader(env)
+        settings = cls(
+            env=read.environment(),
+            host=env.get("CHATSMART_HOST") or cls.host,
+            port=read.port(),
+            home=Path(env.get("CHATSMART_HOME") or cls.home).expanduser(),
+            database_url=env.get("DATABASE_URL", ""),
+            database_admin_url=env.get("DATABASE_ADMIN_URL", ""),
+            redis_url=env.get("REDIS_URL", ""),
+            supabase_url=env.get("SUPABASE_URL", ""),
+            supabase_service_key=env.get("SUPABASE_SERVICE_KEY", ""),
+            supabase_jwks_url=env.get("SUPABASE_JWKS_URL", ""),
+            upstreams=read.upstreams(),
+            otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            month_cap_micros=read.positive("CHATSMART_MONTH_CAP_MICROS", cls.month_cap_micros),
+        )
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """In production nothing is embedded or simulated: raises BadSettings naming all that is missing."""
+        if self.env != "production":
+            return
+        missing = [
+            name
+            for name, value in (
+                ("DATABASE_URL", self.database_url),
+                ("REDIS_URL", self.redis_url),
+                ("SUPABASE_URL", self.supabase_url),
+                ("SUPABASE_SERVICE_KEY", self.supabase_service_key),
+                ("SUPABASE_JWKS_URL", self.supabase_jwks_url),
+            )
+            if not value
+        ]
+        missing += [_key_variable(name) for name in PROVIDERS if name not in self.upstreams]
+        if missing:
+            raise BadSettings(f"CHATSMART_ENV is production and these settings are missing: {', '.join(missing)}.")
+
+    @property
+    def simulated(self) -> tuple[ProviderName, ...]:
+        """The providers for which neither a key nor an address is set."""
+        return tuple(name for name in PROVIDERS if name not in self.upstreams)
+
+    def with_simulator(self, base: str) -> "Settings":
+        """The same settings, with the simulator at `base` for every provider that is not set."""
+        found = dict(self.upstreams)
+        for name in self.simulated:
+            found[name] = Upstream(base.rstrip("/") + SIMULATOR_PATHS[name], "simulated", simulated=True)
+        return replace(self, upstreams=found)
+
+    def with_stores(self, *, database: str, redis: str, admin: str = "") -> "Settings":
+        """The same settings, on these stores."""
+        return replace(self, database_url=database, redis_url=redis, database_admin_url=admin)
+
+
+def _key_variable(name: str) -> str:
+    return f"{name.upper()}_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    env: Mapping[str, str]
+
+    def environment(self) -> Environment:
+        value = self.env.get("CHATSMART_ENV") or "local"
+        if value not in ("local", "staging", "production"):
+            raise BadSettings(f"CHATSMART_ENV is '{value}'; it may be local, staging or production.")
+        return cast(Environment, value)
+
+    def port(self) -> int:
+        text = self.env.get("CHATSMART_PORT") or str(Settings.port)
+        if not text.isdigit() or not 0 <= int(text) <= 65535:
+            raise BadSettings(f"CHATSMART_PORT is '{text}'; it must be a port number.")
+        return int(text)
+
+    def positive(self, name: str, default: int) -> int:
+        text = self.env.get(name) or str(default)
+        if not text.isdigit() or int(text) <= 0:
+            raise BadSettings(f"{name} is '{text}'; it must be a whole number above 0.")
+        return int(text)
+
+    def upstreams(self) -> dict[ProviderName, Upstream]:
+        found: dict[ProviderName, Upstream] = {}
+        for name, public in PROVIDERS.items():
+            key = self.env.get(_key_variable(name), "")
+            base = self.env.get(f"{name.upper()}_BASE_URL", "")
+            if not key and not base:
+                continue
+            if base and not base.startswith(("http://", "https://")):
+                raise BadSettings(f"{name.upper()}_BASE_URL is '{base}'; it must begin with http:// or https://.")
+            if not base and not public:
+                raise BadSettings(f"{_key_variable(name)} is set but {name.upper()}_BASE_URL is not.")
+            found[name] = Upstream((base or public).rstrip("/"), key)
+        return found
