@@ -108,7 +108,9 @@ class Settings:
         ]
         missing += [_key_variable(name) for name in PROVIDERS if name not in self.upstreams]
         if missing:
-            raise BadSettings(f"CHATSMART_ENV is production and these settings are missing: {', '.join(missing)}.")
+            raise BadSettings(
+                f"CHATSMART_ENV is production and these settings are missing: {', '.join(missing)}."
+            )
 
     @property
     def simulated(self) -> tuple[ProviderName, ...]:
@@ -161,7 +163,9 @@ class _Reader:
             if not key and not base:
                 continue
             if base and not base.startswith(("http://", "https://")):
-                raise BadSettings(f"{name.upper()}_BASE_URL is '{base}'; it must begin with http:// or https://.")
+                raise BadSettings(
+                    f"{name.upper()}_BASE_URL is '{base}'; it must begin with http:// or https://."
+                )
             if not base and not public:
                 raise BadSettings(f"{_key_variable(name)} is set but {name.upper()}_BASE_URL is not.")
             found[name] = Upstream((base or public).rstrip("/"), key)

@@ -32,4 +32,8 @@ class Event:
 
     def wire(self) -> bytes:
         """The event as server-sent-event bytes. Keys keep their order; JSON holds no raw line break."""
-        return b"id: %d\nevent: %s\ndata: %s\n\n" % (self.position, self.name.encode(), orjson.dumps(self.data))
+        return b"id: %d\nevent: %s\ndata: %s\n\n" % (
+            self.position,
+            self.name.encode(),
+            orjson.dumps(self.data),
+        )

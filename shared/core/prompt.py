@@ -81,7 +81,9 @@ class Prompt:
     """The last message is an assistant's and is to be continued, not answered (vLLM only)."""
 
 
-def ask(text: str, *, system: str = "", max_output: int | None = None, schema: Schema | None = None) -> Prompt:
+def ask(
+    text: str, *, system: str = "", max_output: int | None = None, schema: Schema | None = None
+) -> Prompt:
     """The usual prompt: an instruction and a question."""
     head = (Message("system", system),) if system else ()
     return Prompt((*head, Message("user", text)), max_output=max_output, schema=schema)

@@ -29,7 +29,9 @@ class Schema:
             return jsonschema_rs.validator_for(dict(self.body))
         except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             reason = str(error).splitlines()[0]
-            raise BadRequest(f"The JSON Schema '{self.name}' is broken: {reason}", param="response_format") from None
+            raise BadRequest(
+                f"The JSON Schema '{self.name}' is broken: {reason}", param="response_format"
+            ) from None
 
     def problems(self, value: object) -> tuple[str, ...]:
         """What is wrong with `value`, a sentence each; empty where it is valid."""

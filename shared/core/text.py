@@ -10,7 +10,9 @@ def sound(text: str, param: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise BadRequest(f"'{param}' holds a lone surrogate at position {error.start}.", param=param) from None
+        raise BadRequest(
+            f"'{param}' holds a lone surrogate at position {error.start}.", param=param
+        ) from None
     return text
 
 

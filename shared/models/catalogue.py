@@ -79,7 +79,9 @@ GPT_TERRA = _gpt("gpt-6.1-terra", _flat("1", "5", "0.05", "1.25", _GPT_CLIFF))
 GPT_LUNA = _gpt("gpt-6-luna", _flat("0.10", "0.50", "0.01", "0.125", _GPT_CLIFF))
 OPUS = _claude("claude-opus-5-5", _flat("4", "20", "0.20", "5"), thinks=True, forced_tools=False)
 SONNET = _claude("claude-sonnet-5-5", _flat("2", "10", "0.10", "2.50"), thinks=True, forced_tools=False)
-HAIKU = _claude("claude-haiku-5-5", _flat("0.10", "0.50", "0.01", "0.125", _HAIKU_CLIFF), thinks=False, forced_tools=True)
+HAIKU = _claude(
+    "claude-haiku-5-5", _flat("0.10", "0.50", "0.01", "0.125", _HAIKU_CLIFF), thinks=False, forced_tools=True
+)
 ARGON = _gemini("gemini-4-argon", _doubling("2", "10", "0.10", _ARGON_DOUBLES), 1_000_000)
 FLASH = _gemini("gemini-3.8-flash", _doubling("0.75", "3.75", "0.075", _FLASH_DOUBLES), 64_000)
 FLASH_LITE = _gemini("gemini-3.5-flash-lite", _flat("0.30", "2.50", "0.03", "0.30"), 64_000, thinks=False)

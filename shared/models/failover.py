@@ -129,15 +129,17 @@ class Failover:
         self, call: Call, number: int, spec: ModelSpec, deadline: float, before: ProviderFault | None
     ) -> AsyncGenerator[LegItem, None]:
         provider = self.providers[spec.provider]
-        request = provider.prepare(spec, call.prompt, stream=call.stream, request_id=f"{call.trace}-{call.span}")
+        request = provider.prepare(
+            spec, call.prompt, stream=call.stream, request_id=f"{call.trace}-{call.span}"
+        )
         leg = _Leg(number, spec, len(request.body), self.clock.monotonic())
         over = False
         try:
             yield LegStarted(number, spec, request.body, request.url, _why(call, number, before))
             leg.started = self.clock.monotonic()
             fault: ProviderFault | None = None
+            limit = self.limits.first(spec) if call.stream else call.deadline
             try:
-                limit = self.limits.first(spec) if call.stream else call.deadline
                 async with asyncio.timeout(min(limit, max(deadline - leg.started, 0.0))):
                     sending = provider.send(request)
                     reply = leg.reply = await sending.__aenter__()
@@ -158,7 +160,9 @@ class Failover:
             yield self._ended(leg, fault)
         finally:
             if not over:
-                self._open[(call.trace, call.span)] = self._ended(leg, Cut("The caller left before the answer ended."))
+                self._open[(call.trace, call.span)] = self._ended(
+                    leg, Cut("The caller left before the answer ended.")
+                )
 
     async def _read(
         self, leg: _Leg, reply: Reply, deadline: float, stream: bool
@@ -207,7 +211,9 @@ class Failover:
             cost=cost,
             finish=finish,
             fault=fault,
-            status=leg.reply.status if leg.reply is not None else (fault.provider_status or 0 if fault else 0),
+            status=leg.reply.status
+            if leg.reply is not None
+            else (fault.provider_status or 0 if fault else 0),
             first_token_ms=None if leg.first_at is None else round((leg.first_at - leg.started) * 1000),
             total_ms=round((now - leg.started) * 1000),
             simulated=leg.reply.simulated if leg.reply is not None else False,

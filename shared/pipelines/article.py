@@ -1,6 +1,6 @@
 """An article from a brief: research, draft, polish, publish.
 
-    Brief ─ research ─ Notes ─ draft ─ Draft ─ polish ─ Polished ─ publish ─ Article
+Brief ─ research ─ Notes ─ draft ─ Draft ─ polish ─ Polished ─ publish ─ Article
 """
 
 import re
@@ -27,7 +27,9 @@ class Value(BaseModel):
 class Brief(Value):
     """What the article is to be about, for whom and how long."""
 
-    brief: Annotated[str, Field(min_length=3, max_length=20_000, description="The subject and what to say of it.")]
+    brief: Annotated[
+        str, Field(min_length=3, max_length=20_000, description="The subject and what to say of it.")
+    ]
     audience: Annotated[str, Field(max_length=200)] = "a general reader"
     tone: Annotated[str, Field(max_length=200)] = "clear and concrete"
     words: Annotated[int, Field(ge=150, le=2_500, description="About how long, in words.")] = 700
@@ -84,7 +86,10 @@ class Article(Value):
         parts = [f"# {self.title}", self.introduction]
         parts += [f"## {section.heading}\n\n{section.body}" for section in self.sections]
         if self.sources:
-            lines = (f"{n}. [{source.title or source.url}]({source.url})" for n, source in enumerate(self.sources, 1))
+            lines = (
+                f"{n}. [{source.title or source.url}]({source.url})"
+                for n, source in enumerate(self.sources, 1)
+            )
             parts.append("## Sources\n\n" + "\n".join(lines))
         return "\n\n".join(parts) + "\n"
 
@@ -92,7 +97,9 @@ class Article(Value):
     @property
     def words(self) -> int:
         """How long it became, sources left out."""
-        return sum(len(part.split()) for part in (self.introduction, *(section.body for section in self.sections)))
+        return sum(
+            len(part.split()) for part in (self.introduction, *(section.body for section in self.sections))
+        )
 
 
 @step(ladder=(SONAR, SONAR_PRO, FLASH), budget=Budget(micros=60_000, tokens=30_000, seconds=90))
@@ -106,7 +113,9 @@ async def research(fx: Fx, brief: Brief) -> Notes:
             max_output=1_500,
         )
     )
-    return Notes(findings=answer.text, sources=tuple(Source(url=c.url, title=c.title) for c in answer.citations))
+    return Notes(
+        findings=answer.text, sources=tuple(Source(url=c.url, title=c.title) for c in answer.citations)
+    )
 
 
 @step(ladder=(SONNET, GPT_TERRA, FLASH), budget=Budget(micros=120_000, tokens=60_000, seconds=150))
@@ -116,7 +125,8 @@ async def draft(fx: Fx, brief: Brief, notes: Notes) -> Draft:
         ask(
             f"Write an article of about {brief.words} words in Markdown.\n\nBrief: {brief.brief}\n"
             f"Audience: {brief.audience}\nTone: {brief.tone}\n{_keywords(brief)}\nResearch notes:\n{notes.findings}",
-            system="You are a writer. One `# ` title, a short introduction, then `## ` sections. Use only the notes' facts.",
+            system="You are a writer. One `# ` title, a short introduction, then `## ` sections. "
+            "Use only the notes' facts.",
             max_output=6_000,
         )
     )
@@ -132,8 +142,9 @@ async def polish(fx: Fx, brief: Brief, draft: Draft) -> Polished:
     """The draft, edited: tighter sentences, the same facts, the agreed shape."""
     answer = await fx.write(
         ask(
-            f"Polish this article for {brief.audience}. Tone: {brief.tone}. Keep every fact and the Markdown shape: one "
-            f"`# ` title, an introduction, `## ` sections. Return the whole article and nothing else.\n\n{draft.markdown}",
+            f"Polish this article for {brief.audience}. Tone: {brief.tone}. Keep every fact and the Markdown "
+            "shape: one `# ` title, an introduction, `## ` sections. Return the whole article and nothing else.\n\n"
+            f"{draft.markdown}",
             system="You are an editor.",
             max_output=6_000,
         )
@@ -145,7 +156,10 @@ async def polish(fx: Fx, brief: Brief, draft: Draft) -> Polished:
 def publish(notes: Notes, polished: Polished) -> Article:
     """The polished text and its sources, checked against the article's schema."""
     return Article(
-        title=polished.title, introduction=polished.introduction, sections=polished.sections, sources=notes.sources
+        title=polished.title,
+        introduction=polished.introduction,
+        sections=polished.sections,
+        sources=notes.sources,
     )
 
 
@@ -161,7 +175,7 @@ def shaped(markdown: str) -> Polished:
         if body.strip() and heading.strip().lower() != "sources":
             sections.append(Section(heading=heading.strip(), body=body.strip()))
     introduction = head[found.end() :].strip()
-    if not introduction or len(sections) < 2:  # noqa: PLR2004
+    if not introduction or len(sections) < 2:
         raise Malformed("The polished text lacks an introduction or has fewer than two `## ` sections.")
     return Polished(title=found[1].strip(), introduction=introduction, sections=tuple(sections))
 

@@ -1,6 +1,6 @@
 """A product description from loose notes: extract the facts, write the copy, publish.
 
-    Product ─ extract ─ Facts ─ write ─ Copy ─ publish ─ ProductDescription
+Product ─ extract ─ Facts ─ write ─ Copy ─ publish ─ ProductDescription
 """
 
 from typing import Annotated
@@ -22,7 +22,9 @@ Line = Annotated[str, Field(min_length=1, max_length=300)]
 class Product(Value):
     """What is known of the product, in any order and form."""
 
-    brief: Annotated[str, Field(min_length=3, max_length=20_000, description="Everything known about the product.")]
+    brief: Annotated[
+        str, Field(min_length=3, max_length=20_000, description="Everything known about the product.")
+    ]
     audience: Annotated[str, Field(max_length=200)] = "online shoppers"
     tone: Annotated[str, Field(max_length=200)] = "warm and precise"
 

@@ -17,7 +17,7 @@ class Balance:
 
 
 class Ledger(Protocol):
-    """Holds and settlements. A hold ends exactly once, by `settle`; one that is abandoned (a killed process) expires."""
+    """Holds and settlements. A hold ends exactly once, by `settle`; an abandoned one (a killed process) expires."""
 
     async def hold(self, tenant: TenantId, run: RunId, amount: Micros, cap: Micros) -> None:
         """Set `amount` aside for a run. Raises OverBudget where spent + held + amount would pass `cap`; then nothing
