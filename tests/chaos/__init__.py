@@ -1,0 +1,1 @@
+"""Faults at the wire, cuts at every byte."""

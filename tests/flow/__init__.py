@@ -1,0 +1,1 @@
+"""Whole requests on real stores and real processes."""

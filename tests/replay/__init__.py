@@ -1,0 +1,1 @@
+"""Recorded tapes give the same bytes."""
