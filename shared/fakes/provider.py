@@ -1,0 +1,66 @@
+"""A provider without a network: replies are scripted, time is the test's own."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from shared.core.chunk import Chunk
+from shared.core.faults import ProviderFault
+from shared.core.model_spec import ModelSpec
+from shared.core.prompt import Prompt
+from shared.ports.provider import WireRequest
+
+Move = Chunk | ProviderFault | float
+"""One move of a script: a chunk, a fault, or a silence in seconds."""
+
+
+@dataclass(slots=True)
+class ScriptedReply:
+    """`ports.provider.Reply` from a script."""
+
+    moves: Sequence[Move]
+    status: int = 200
+    simulated: bool = True
+    sent: int = 0
+
+    async def chunks(self) -> AsyncGenerator[Sequence[Chunk], None]:
+        """Each chunk as a read of its own."""
+        for move in self.moves:
+            if isinstance(move, float):
+                await asyncio.sleep(move)
+            elif isinstance(move, ProviderFault):
+                raise move
+            else:
+                self.sent += 1
+                yield (move,)
+
+    def raw(self) -> bytes:
+        """A byte for each chunk sent: enough to see that what came was kept."""
+        return b"." * self.sent
+
+
+@dataclass(slots=True)
+class ScriptedProvider:
+    """`ports.provider.Provider` that answers each model from its script; `refuse` fails before an answer."""
+
+    scripts: Mapping[str, Sequence[Move]]
+    refuse: Mapping[str, ProviderFault] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+
+    def prepare(self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) -> WireRequest:
+        """The prompt's last text stands for the whole request."""
+        return WireRequest(f"scripted:{spec.name}", {}, prompt.messages[-1].text.encode(), stream)
+
+    @asynccontextmanager
+    async def send(self, request: WireRequest) -> AsyncGenerator[ScriptedReply, None]:
+        """See the port."""
+        name = request.url.partition(":")[2]
+        self.asked.append(name)
+        if name in self.refuse:
+            raise self.refuse[name]
+        try:
+            yield ScriptedReply(self.scripts[name])
+        finally:
+            self.closed.append(name)
