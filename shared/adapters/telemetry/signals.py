@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 
 from shared.core.entry import Entry
 
@@ -91,6 +91,7 @@ class Signals:
     def _metrics(self) -> "_Metrics":
         if self._made is None:
             self._made = _Metrics.on(self.registry)
+            ProcessCollector(registry=self.registry)
         return self._made
 
     def _leg(self, metrics: "_Metrics", entry: Entry) -> None:
