@@ -1,0 +1,80 @@
+"""The web app: create_app(services) -> FastAPI. Imports no modal and, until a request needs it, no SDK."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from functions.web import audit, chat, documents, health, keys, models, openapi, pages, pipelines
+from functions.web.edge import Edge
+from functions.web.principal import Principals
+
+if TYPE_CHECKING:
+    from functions.web.supabase_token import SupabaseTokens
+    from shared.bootstrap import Services
+
+# FastAPI's own telemetry would open spans beside those that we read off the log.
+_QUIET: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
+def create_app(services: "Services") -> FastAPI:
+    """The app over an engine that it starts and closes with itself."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await services.start()
+        try:
+            yield
+        finally:
+            await services.close()
+
+    app = FastAPI(
+        title="ChatSmart",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=_QUIET,
+    )
+    principals = Principals(services.keys, services.clock, _tokens(services))
+    app.state.services = services
+    app.state.principals = principals
+    endpoint = chat.ChatEndpoint(services, principals)
+    # The router knows the route too, so that another method there is a 405.
+    app.router.routes.append(Route(chat.PATH, endpoint, methods=["POST"]))
+    for module in (models, documents, keys, audit, pipelines, health, pages):
+        app.include_router(module.router)
+    app.add_middleware(Edge, ids=services.ids, hot={("POST", chat.PATH): endpoint})
+    # Both are ours to render: FastAPI's handlers know neither problem documents nor OpenAI's shape.
+    app.add_exception_handler(HTTPException, _to_the_edge)
+    app.add_exception_handler(RequestValidationError, _to_the_edge)
+    openapi.install(app)
+    return app
+
+
+async def _to_the_edge(_request: Request, error: Exception) -> Response:
+    raise error
+
+
+def _tokens(services: "Services") -> "SupabaseTokens | None":
+    settings = services.settings
+    if not settings.supabase_jwks_url:
+        return None
+    from functions.web.supabase_token import SupabaseTokens, http_fetch
+
+    issuer = f"{settings.supabase_url.rstrip('/')}/auth/v1"
+    return SupabaseTokens(http_fetch(settings.supabase_jwks_url), issuer, services.clock)

@@ -1,0 +1,49 @@
+"""GET /v1/models: the catalogue in OpenAI's shape."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from functions.web.describe import describe
+from functions.web.reply import Json
+from functions.web.request import Caller, engine
+from shared.core.model_spec import ModelSpec
+from shared.models.catalogue import AUTO
+
+router = APIRouter(tags=["models"])
+_CREATED = 1_795_219_200
+"""When this catalogue was verified, in seconds since 1970 (2026-11-21): OpenAI's shape wants a date."""
+
+
+@router.get(
+    "/v1/models", **describe("ModelList", "The models, and the names that stand for a choice among them")
+)
+async def listed(request: Request, _caller: Caller) -> Response:
+    """The models of the catalogue and the choices `auto`, `auto:cheap`, `auto:best`."""
+    catalogue = engine(request).catalogue
+    names = [name for name in catalogue.names() if name not in AUTO]
+    data = [*(_choice(name) for name in AUTO), *(_model(catalogue.get(name)) for name in names)]
+    return Json({"object": "list", "data": data})
+
+
+@router.get("/v1/models/{model}", **describe("Model", "One model"))
+async def one(request: Request, model: str, _caller: Caller) -> Response:
+    """One model by its name; 404 `model_not_found` where the catalogue has none of it."""
+    return Json(_choice(model) if model in AUTO else _model(engine(request).catalogue.get(model)))
+
+
+def _choice(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": _CREATED, "owned_by": "chatsmart"}
+
+
+def _model(spec: ModelSpec) -> dict[str, Any]:
+    return {
+        "id": spec.name,
+        "object": "model",
+        "created": _CREATED,
+        "owned_by": spec.provider,
+        "context_window": spec.window,
+        "max_output_tokens": spec.max_output,
+    }
