@@ -1,0 +1,221 @@
+"""Gemini's generateContent.
+
+Sources: Gemini API reference "generateContent", "Function calling", "Thinking"; types of the google-genai client 3.4;
+gateways, part 5.
+- Every event of a stream is a whole response object; there is no end mark: a stream without `finishReason` was cut.
+- Usage is a running total, the last one counts. Candidates leave out thoughts, the prompt leaves out what tools read.
+- A blocked prompt answers with `promptFeedback` and no candidate.
+- Thought signatures have no place in a `ToolCall`; replayed calls carry the value that Google gives for such histories.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.adapters.llm import jsontext, said, schemas
+from shared.adapters.llm.openai_chat import headers
+from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire
+from shared.core.chunk import Chunk, Citation, Finish, Reasoning, Text, ToolCallPart, Used
+from shared.core.model_spec import ModelSpec
+from shared.core.prompt import Image, Message, Prompt
+from shared.core.usage import Usage
+
+NO_SIGNATURE = "skip_thought_signature_validator"
+"""Source: Gemini API, "Thought signatures": for calls of another model or without their signature."""
+
+_FINISH: dict[str, Finish] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+}
+_LEVEL = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "medium", "high": "high"}
+
+
+def encode(spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) -> Encoded:
+    """The request. Parallel calls can't be forbidden on this wire; a caller that forbids them may still get two."""
+    said.no_continuing(spec, prompt)
+    body: Json = {"contents": _contents(prompt)}
+    if system := said.system_text(prompt):
+        body["systemInstruction"] = {"parts": [{"text": system}]}
+    if prompt.tools:
+        declared = [
+            {
+                "name": tool.name,
+                "description": tool.description,
+                "parametersJsonSchema": schemas.for_tool(tool.parameters),
+            }
+            for tool in prompt.tools
+        ]
+        body["tools"] = [{"functionDeclarations": declared}]
+        body["toolConfig"] = {"functionCallingConfig": _calling(spec, prompt)}
+    if config := _config(spec, prompt):
+        body["generationConfig"] = config
+    method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return Encoded(f"/models/{spec.native}:{method}", headers(stream), jsontext.write(body))
+
+
+def credential(key: str) -> Mapping[str, str]:
+    """Gemini's own header."""
+    return {"x-goog-api-key": key}
+
+
+def _config(spec: ModelSpec, prompt: Prompt) -> Json:
+    config: Json = dict(said.sampling(spec, prompt, ("temperature", "topP")))
+    if prompt.max_output is not None:
+        config["maxOutputTokens"] = prompt.max_output
+    if prompt.stop:
+        config["stopSequences"] = list(prompt.stop)
+    if prompt.seed is not None and spec.sampling:
+        config["seed"] = prompt.seed
+    if prompt.schema is not None:
+        config["responseMimeType"] = "application/json"
+        config["responseJsonSchema"] = dict(prompt.schema.body)
+    elif prompt.json_object:
+        config["responseMimeType"] = "application/json"
+    if spec.thinks:
+        thinking: Json = {"includeThoughts": True}
+        if prompt.effort is not None:
+            thinking["thinkingLevel"] = _LEVEL[prompt.effort]
+        config["thinkingConfig"] = thinking
+    return config
+
+
+def _calling(spec: ModelSpec, prompt: Prompt) -> Json:
+    choice = prompt.tool_choice
+    if choice.name and spec.forced_tools:
+        return {"mode": "ANY", "allowedFunctionNames": [choice.name]}
+    if choice.mode == "required" and spec.forced_tools:
+        return {"mode": "ANY"}
+    return {"mode": "NONE" if choice.mode == "none" and not choice.name else "AUTO"}
+
+
+def _contents(prompt: Prompt) -> list[Json]:
+    """The conversation with neighbours of one role as one content; a result is found by its call's name."""
+    names = {call.id: call.name for message in prompt.messages for call in message.tool_calls}
+    out: list[Json] = []
+    for message in said.turns(prompt):
+        role = "model" if message.role == "assistant" else "user"
+        parts = _parts(message, names)
+        if out and out[-1]["role"] == role:
+            out[-1]["parts"].extend(parts)
+        else:
+            out.append({"role": role, "parts": parts})
+    return out
+
+
+def _parts(message: Message, names: Mapping[str, str]) -> list[Json]:
+    if message.role == "tool":
+        result = {
+            "id": said.call_id(message.tool_call_id),
+            "name": names.get(message.tool_call_id) or message.name or "tool",
+            "response": _response(message.text),
+        }
+        return [{"functionResponse": result}, *map(_image, message.images)]
+    parts: list[Json] = [{"text": message.text}] if message.text else []
+    parts.extend(map(_image, message.images))
+    for call in message.tool_calls:
+        said_call = {"id": said.call_id(call.id), "name": call.name, "args": _arguments(call.arguments)}
+        parts.append({"functionCall": said_call, "thoughtSignature": NO_SIGNATURE})
+    return parts or [{"text": ""}]
+
+
+def _response(text: str) -> Json:
+    """A result as the object that this wire wants."""
+    try:
+        value = jsontext.read(text)
+    except ValueError:
+        return {"result": text}
+    return value if isinstance(value, dict) else {"result": value}
+
+
+def _arguments(text: str) -> Json:
+    try:
+        value = jsontext.read(text or "{}")
+    except ValueError:
+        return {"arguments": text}
+    return value if isinstance(value, dict) else {"arguments": value}
+
+
+def _image(image: Image) -> Json:
+    if (data := said.inline(image.url)) is None:
+        return {"fileData": {"mimeType": said.media_type(image.url), "fileUri": image.url}}
+    return {"inlineData": {"mimeType": data[0], "data": data[1]}}
+
+
+class GeminiDecoder(Decoder):
+    """Folds responses; a stream is a row of them. Code that Gemini ran and its own tools' calls are not the answer."""
+
+    __slots__ = ("_calls", "_cited")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = 0
+        self._cited: set[str] = set()
+
+    def code(self, error: Mapping[str, Any]) -> str:
+        """Gemini's `error.status`."""
+        return str(error.get("status") or "")
+
+    def whole(self, data: Json, out: list[Chunk]) -> None:
+        """One response that is the whole answer."""
+        self.event(data, out)
+        self.finish = self.finish or "other"
+
+    def event(self, data: Json, out: list[Chunk]) -> None:
+        """One response, or one piece of it."""
+        self.response_id = self.response_id or data.get("responseId") or ""
+        self.model = data.get("modelVersion") or self.model
+        for candidate in data.get("candidates") or ():
+            if not candidate.get("index"):
+                self._candidate(candidate, out)
+        if (data.get("promptFeedback") or {}).get("blockReason"):
+            self.finish = "content_filter"
+        if report := data.get("usageMetadata"):
+            out.append(Used(usage_of(report)))
+
+    def _candidate(self, candidate: Json, out: list[Chunk]) -> None:
+        for part in (candidate.get("content") or {}).get("parts") or ():
+            if text := part.get("text"):
+                out.append(Reasoning(text) if part.get("thought") else Text(text))
+            elif (call := part.get("functionCall")) is not None:
+                self._call(call, out)
+        for found in (candidate.get("groundingMetadata") or {}).get("groundingChunks") or ():
+            source = found.get("web") or {}
+            url = source.get("uri")
+            if url and url not in self._cited:
+                self._cited.add(url)
+                out.append(Citation(url, source.get("title") or ""))
+        if reason := candidate.get("finishReason"):
+            finish = _FINISH.get(reason, "other")
+            self.finish = finish
+        if self.finish == "stop" and self._calls:
+            self.finish = "tool_calls"
+
+    def _call(self, call: Json, out: list[Chunk]) -> None:
+        """A call comes whole. Where Gemini gives no id, ours is made of the response's, so that it is the same on
+        every reading and another in every response."""
+        identifier = call.get("id") or f"call_{self.response_id}_{self._calls}"
+        arguments = jsontext.text(call["args"]) if call.get("args") else ""
+        out.append(ToolCallPart(self._calls, identifier, call.get("name") or "", arguments))
+        self._calls += 1
+
+
+def usage_of(report: Mapping[str, Any]) -> Usage:
+    """Input is prompt plus what tools brought in; output is candidates plus thoughts."""
+    thoughts = int(report.get("thoughtsTokenCount") or 0)
+    return Usage(
+        input=int(report.get("promptTokenCount") or 0) + int(report.get("toolUsePromptTokenCount") or 0),
+        cache_read=int(report.get("cachedContentTokenCount") or 0),
+        output=int(report.get("candidatesTokenCount") or 0) + thoughts,
+        reasoning=thoughts,
+    )
+
+
+WIRE = Wire("gemini", encode, GeminiDecoder, credential)

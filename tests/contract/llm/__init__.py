@@ -1,0 +1,1 @@
+"""Every provider behind one port: wires, readers, the HTTP client, and the suite that a new one must pass."""
