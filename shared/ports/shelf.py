@@ -49,6 +49,8 @@ class Document:
     """`code`, `message`, `advice` where it failed."""
     simulated: bool = False
     version: str = ""
+    parent: RunId | None = None
+    """The document that this one is a re-run of."""
 
     def with_(self, **changes: Any) -> "Document":
         """A copy with some fields changed."""
