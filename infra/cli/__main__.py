@@ -1,0 +1,6 @@
+"""`python -m infra.cli`: the same as `chatsmart`."""
+
+from infra.cli.main import main
+
+if __name__ == "__main__":
+    main()

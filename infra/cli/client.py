@@ -1,0 +1,126 @@
+"""The HTTP API as the verbs use it: JSON in and out, event streams, and refusals in words."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from infra.cli.target import Target, find
+from infra.cli.trouble import Trouble
+
+Json = dict[str, Any]
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 120.0
+"""Silence past this is a lost connection: a document's stream brings a heartbeat every 15 seconds."""
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class Broken(Exception):
+    """The connection failed; whoever asked decides whether to ask again."""
+
+
+class Client:
+    """A connection to one server. Every refusal of the server becomes a Trouble."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._http = httpx.Client(
+            base_url=target.url,
+            headers={"Authorization": f"Bearer {target.key}"},
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            # A proxy of the environment is for the world outside, never for this machine's own server.
+            trust_env=httpx.URL(target.url).host not in _LOOPBACK,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> Json:
+        """The answer's JSON object; empty for an answer without a body. Raises Trouble."""
+        try:
+            answer = self._http.request(method, path, json=body, params=params, headers=headers)
+        except httpx.TransportError as error:
+            raise self.unreachable(error) from None
+        self._check(answer)
+        if not answer.content:
+            return {}
+        try:
+            value = answer.json()
+        except ValueError:
+            raise Trouble(
+                f"{self.target.url} answered {path} with no JSON; is it a ChatSmart server?"
+            ) from None
+        return value if isinstance(value, dict) else {"data": value}
+
+    @contextmanager
+    def stream(
+        self, method: str, path: str, body: Json | None = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
+        """An open event stream. Raises Trouble where it is refused, Broken where the connection fails."""
+        try:
+            with self._http.stream(
+                method, path, json=body, headers={"Accept": "text/event-stream", **(headers or {})}
+            ) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                    self._check(answer)
+                yield answer
+        except httpx.TransportError as error:
+            raise Broken(str(error) or type(error).__name__) from error
+
+    def unreachable(self, error: Exception) -> Trouble:
+        """What to say where no server answers."""
+        reason = str(error) or type(error).__name__
+        return Trouble(
+            f"No ChatSmart server answers at {self.target.url} ({reason}).\n"
+            "Start one with `chatsmart up`, or name another with --url."
+        )
+
+    def _check(self, answer: httpx.Response) -> None:
+        if answer.status_code < 400:
+            return
+        told = _told(answer)
+        if answer.status_code == 401:
+            told = f"{self.target.url} refused the key: {told}\nPass another with --key or CHATSMART_KEY."
+        elif answer.status_code >= 500:
+            told = (
+                f"{told}\nThe server failed ({answer.status_code}); `chatsmart doctor` looks for the cause."
+            )
+        raise Trouble(told)
+
+
+def connect(url: str | None, key: str | None) -> Client:
+    """A client for the server that the options name."""
+    return Client(find(url, key))
+
+
+def _told(answer: httpx.Response) -> str:
+    """What a refusal says, from a problem document or from OpenAI's error shape."""
+    try:
+        body = json.loads(answer.content)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        return f"The server answered {answer.status_code} {answer.reason_phrase}."
+    error = body.get("error")
+    if isinstance(error, dict):
+        body = error
+    said = body.get("detail") or body.get("message") or body.get("title") or f"status {answer.status_code}"
+    advice = body.get("advice")
+    return f"{said} {advice}" if advice else str(said)

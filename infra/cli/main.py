@@ -1,0 +1,218 @@
+"""`chatsmart VERB`. Each verb's module is imported when the verb is called, so that help and completion are instant."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from infra.cli.options import AsJson, Key, Url
+from infra.cli.trouble import Trouble
+
+
+class _Verbs(TyperGroup):
+    """Turns what a verb raises into a line for a person and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        from shared.core.faults import Fault
+
+        try:
+            return super().invoke(ctx)
+        except Trouble as trouble:
+            _complain(str(trouble))
+            raise typer.Exit(trouble.code) from None
+        except Fault as fault:
+            _complain(f"{fault.message} {fault.advice}".rstrip())
+            raise typer.Exit(2 if fault.code == "bad_settings" else 1) from None
+
+
+def _complain(text: str) -> None:
+    if text:
+        sys.stdout.flush()
+        sys.stderr.write(text + "\n")
+
+
+app = typer.Typer(
+    name="chatsmart",
+    cls=_Verbs,
+    help="ChatSmart: run it, write with it, look into what it did.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+keys_app = typer.Typer(help="API keys.", no_args_is_help=True, cls=_Verbs, rich_markup_mode=None)
+audit_app = typer.Typer(help="The call log.", no_args_is_help=True, cls=_Verbs, rich_markup_mode=None)
+app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
+
+RunId = Annotated[str, typer.Argument(metavar="ID", help="Of a document or chat: doc_… or chat_….")]
+
+
+@app.command()
+def up(as_json: AsJson = False) -> None:
+    """Start everything on this machine and serve; Ctrl-C stops it all."""
+    from infra.cli.up import up as run
+
+    run(as_json=as_json)
+
+
+@app.command()
+def generate(
+    pipeline: Annotated[str, typer.Argument(help="article, product_description, …")],
+    brief: Annotated[str | None, typer.Option("--brief", "-b", help="What it is to be about.")] = None,
+    field: Annotated[
+        list[str] | None, typer.Option("--field", "-f", metavar="NAME=VALUE", help="A field of the pipeline.")
+    ] = None,
+    budget_micros: Annotated[
+        int | None, typer.Option(min=0, help="The most it may cost, in millionths of a dollar.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the text to this file.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Write a document and watch it being written."""
+    from infra.cli.generate import generate as run
+
+    run(pipeline, brief, field or [], budget_micros, out=out, as_json=as_json, url=url, key=key)
+
+
+@app.command()
+def chat(
+    question: Annotated[str, typer.Argument(help="The question; - reads it from stdin.")],
+    model: Annotated[str, typer.Option(help="A catalogue name, auto, auto:cheap or auto:best.")] = "auto",
+    system: Annotated[str | None, typer.Option(help="The system message.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Ask one question and stream the answer."""
+    from infra.cli.chat import chat as run
+
+    run(question, model, system, as_json=as_json, url=url, key=key)
+
+
+@app.command()
+def replay(
+    run_id: RunId,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Print digests; exit 1 where they differ.")
+    ] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Rebuild a past document or chat from the log, with every socket shut."""
+    from infra.cli.replay import replay as run
+
+    run(run_id, verify=verify, as_json=as_json, url=url, key=key)
+
+
+@app.command()
+def rerun(
+    run_id: RunId,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", metavar="STEP=MODEL", help="Another model for a step.")
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Write a past document again with today's models."""
+    from infra.cli.generate import rerun as run
+
+    run(run_id, change or [], as_json=as_json, url=url, key=key)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check this installation; exit 1 where something is wrong."""
+    from infra.cli.doctor import doctor as run
+
+    run(as_json=as_json)
+
+
+@app.command()
+def decode() -> None:
+    """Filter: providers' raw answers on stdin, one JSON object a line, to what they say."""
+    from infra.cli.decode import main as run
+
+    run()
+
+
+@app.command()
+def migrate(as_json: AsJson = False) -> None:
+    """Apply the migrations to DATABASE_ADMIN_URL, or to this machine's own Postgres."""
+    from infra.cli.migrations import migrate as run
+
+    run(as_json=as_json)
+
+
+@app.command()
+def bench(
+    name: Annotated[list[str] | None, typer.Argument(help="Only these benchmarks.")] = None,
+) -> None:
+    """Run the benchmarks, short form: JSON lines; exit 1 where a limit is passed."""
+    from infra.cli.bench import bench as run
+
+    run(name or [])
+
+
+@app.command(hidden=True)
+def clean() -> None:
+    """Stop what runs on this machine's home and remove its data (`make clean`)."""
+    from infra.cli.clean import clean as run
+
+    run()
+
+
+@keys_app.command("create")
+def keys_create(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    days: Annotated[int | None, typer.Option(min=1, help="Expires after so many days.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Make a key; it is shown once."""
+    from infra.cli.keys import create
+
+    create(name, days, as_json=as_json, url=url, key=key)
+
+
+@keys_app.command("list")
+def keys_list(as_json: AsJson = False, url: Url = None, key: Key = None) -> None:
+    """List the keys, newest first."""
+    from infra.cli.keys import listed
+
+    listed(as_json=as_json, url=url, key=key)
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="key_…")],
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """End a key at once."""
+    from infra.cli.keys import revoke
+
+    revoke(key_id, as_json=as_json, url=url, key=key)
+
+
+@audit_app.command("verify")
+def audit_verify(as_json: AsJson = False, url: Url = None, key: Key = None) -> None:
+    """Check the hash chain over the log."""
+    from infra.cli.audit import verify
+
+    verify(as_json=as_json, url=url, key=key)
+
+
+def main() -> None:
+    """The entry point."""
+    app(prog_name="chatsmart")

@@ -1,0 +1,241 @@
+"""`chatsmart generate` and `rerun` against a server that answers, refuses, cuts and fails."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from infra.cli import follow
+from infra.cli.main import app
+from tests.unit.loopback import Answer, Loopback, event, loopback, problem, stream
+
+TRACE = "ab" * 16
+RUN = f"doc_{TRACE}"
+STEPS = [
+    {"name": "research", "models": ["sonar"]},
+    {"name": "polish", "models": ["gpt"]},
+    {"name": "publish"},
+]
+TEXT = "# Tea\n\nIt cools.\n\n## Sources\n\n1. A book\n"
+DOCUMENT = {
+    "id": RUN,
+    "status": "finished",
+    "text": TEXT,
+    "cost_micros": 12_300,
+    "trace": TRACE,
+    "steps": [],
+    "simulated": True,
+}
+STORY = (
+    event(1, "started", id=RUN, steps=STEPS),
+    event(2, "step", step="research", model="sonar"),
+    event(3, "token", step="research", text="notes"),
+    event(4, "step_done", step="research", model="sonar", cost_micros=300),
+    event(5, "step", step="polish", model="gpt"),
+    event(6, "token", step="polish", text="# Tea\n\nIt "),
+    event(7, "token", step="polish", text="cools.\n"),
+    event(8, "step_done", step="polish", model="gpt", cost_micros=12_000),
+    event(9, "finished", document=DOCUMENT),
+)
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    """A scripted server."""
+    with loopback() as served:
+        yield served
+
+
+def run(server: Loopback, *words: str) -> Result:
+    """The command line against it."""
+    return CliRunner().invoke(app, [*words, "--url", server.url, "--key", "cs_test"])
+
+
+def test_the_document_alone_goes_to_stdout(server: Loopback) -> None:
+    """stdout holds the document's text and nothing else; progress, cost and the hint go to stderr."""
+    server.on("POST /v1/documents", stream(*STORY))
+    done = run(server, "generate", "article", "--brief", "tea")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == TEXT
+    assert "polish · gpt · $0.0120" in done.stderr
+    assert f"chatsmart replay {RUN} --verify" in done.stderr
+    assert "$0.0123" in done.stderr
+    assert "simulated" in done.stderr
+
+
+def test_the_request_carries_what_was_asked(server: Loopback) -> None:
+    """Pipeline, brief, typed fields, budget, key and an idempotency key are sent."""
+    server.on("POST /v1/documents", stream(*STORY))
+    words = [
+        "--field",
+        "words=300",
+        "--field",
+        "tone=dry",
+        "--field",
+        'keywords=["a"]',
+        "--budget-micros",
+        "9",
+    ]
+    run(server, "generate", "article", "--brief", "tea", *words)
+    asked = server.asked[0]
+    assert asked.body == {
+        "pipeline": "article",
+        "brief": "tea",
+        "stream": True,
+        "words": 300,
+        "tone": "dry",
+        "keywords": ["a"],
+        "budget_micros": 9,
+    }
+    assert asked.headers["Authorization"] == "Bearer cs_test"
+    assert len(asked.headers["Idempotency-Key"]) == 36
+
+
+@pytest.mark.parametrize("kept", range(1, len(STORY)))
+def test_a_dropped_connection_is_resumed_after_the_last_event(
+    server: Loopback, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the stream is cut, the rest comes by Last-Event-ID, nothing is lost and nothing is shown twice."""
+    monkeypatch.setattr(follow, "WAITS", (0.0,))
+    half = STORY[kept][: len(STORY[kept]) // 2]
+    server.on("POST /v1/documents", stream(*STORY[:kept], half, cut=True))
+    server.on(f"GET /v1/documents/{RUN}/events", stream(*STORY[kept - 1 :]))
+    done = run(server, "generate", "article", "--brief", "tea")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == TEXT
+    assert server.asked[1].headers["Last-Event-ID"] == str(kept)
+
+
+def test_a_cut_before_the_first_event_asks_again_with_the_same_key(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking twice under one idempotency key starts one document."""
+    monkeypatch.setattr(follow, "WAITS", (0.0,))
+    server.on("POST /v1/documents", stream(cut=True), stream(*STORY))
+    assert run(server, "generate", "article", "--brief", "tea").exit_code == 0
+    first, second = (asked.headers["Idempotency-Key"] for asked in server.asked)
+    assert first == second
+
+
+def test_a_server_that_stays_away_is_given_up(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a bounded number of tries the command ends with 1 and says how to find the document."""
+    monkeypatch.setattr(follow, "WAITS", (0.0,))
+    server.on("POST /v1/documents", stream(*STORY[:3], cut=True))
+    server.on(f"GET /v1/documents/{RUN}/events", stream(cut=True))
+    done = run(server, "generate", "article", "--brief", "tea")
+    assert done.exit_code == 1
+    assert f"chatsmart replay {RUN}" in done.stderr
+    assert len(server.asked) == 1 + follow.TRIES - 1
+
+
+def test_a_failed_document_ends_with_one(server: Loopback) -> None:
+    """What failed and what to do about it are told."""
+    error = {"code": "over_budget", "message": "Too dear.", "advice": "Raise the budget."}
+    server.on("POST /v1/documents", stream(STORY[0], event(2, "failed", document={"id": RUN}, error=error)))
+    done = run(server, "generate", "article", "--brief", "tea")
+    assert done.exit_code == 1
+    assert "Too dear. Raise the budget." in done.stderr
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_failure_inside_the_document_is_one_too(server: Loopback, as_json: bool) -> None:
+    """A final event whose document says that it failed ends with 1, whatever the output."""
+    failed = {"id": RUN, "status": "failed", "error": {"message": "Every model is down."}}
+    server.on("POST /v1/documents", stream(STORY[0], event(2, "failed", document=failed)))
+    done = run(server, "generate", "article", "--brief", "tea", *(["--json"] if as_json else []))
+    assert done.exit_code == 1
+    assert "Every model is down." in done.stderr
+
+
+def test_json_is_one_object_a_line(server: Loopback) -> None:
+    """--json prints each event as an object on a line, the document in the last, and nothing else."""
+    server.on("POST /v1/documents", stream(*STORY))
+    done = run(server, "generate", "article", "--brief", "tea", "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["id"] for line in lines] == list(range(1, 10))
+    assert lines[-1]["event"] == "finished"
+    assert lines[-1]["data"]["document"] == DOCUMENT
+    assert done.stderr == ""
+
+
+def test_out_holds_the_exact_text(server: Loopback, tmp_path: Path) -> None:
+    """--out writes the text to the file, to the byte, and nothing of it to stdout."""
+    server.on("POST /v1/documents", stream(*STORY))
+    done = run(server, "generate", "article", "--brief", "tea", "--out", str(tmp_path / "tea.md"))
+    assert (tmp_path / "tea.md").read_bytes() == TEXT.encode()
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["generate", "article", "--field", "words"], "name=value"),
+        (["generate", "article", "--out", "nowhere/at/all.md"], "no folder"),
+        (["generate", "article", "--budget-micros", "-1"], "--budget-micros"),
+        (["rerun", RUN, "--set", "draft"], "step=model"),
+        (["generate"], "pipeline"),
+    ],
+)
+def test_wrong_usage_ends_with_two(server: Loopback, words: list[str], said: str) -> None:
+    """What can be seen to be wrong is refused before anything is sent, with exit code 2."""
+    done = run(server, *words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not server.asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (problem(401, "No valid key."), "--key"),
+        (problem(404, f"There is no document '{RUN}'."), RUN),
+        (problem(402, "Over the cap.", "Raise it."), "Over the cap. Raise it."),
+        (problem(503, "Postgres is down."), "chatsmart doctor"),
+        (Answer((b"<html>",), 502, "text/html"), "502"),
+        (Answer((b'{"error":{"message":"Slow down."}}',), 429), "Slow down."),
+    ],
+)
+def test_a_refusal_is_told_in_words(server: Loopback, answer: Answer, said: str) -> None:
+    """The server's reason and what to do next, in at most two lines, and 1."""
+    server.on("POST /v1/documents", answer)
+    server.on(f"POST /v1/documents/{RUN}/rerun", answer)
+    for words in (["generate", "article", "--brief", "tea"], ["rerun", RUN]):
+        done = run(server, *words)
+        assert done.exit_code == 1
+        assert said in done.stderr
+        assert len(done.stderr.strip().splitlines()) <= 2
+        assert done.stdout == ""
+
+
+def test_no_server_is_told_at_once() -> None:
+    """Where nothing listens the command says how to start it, and does not try for long."""
+    done = CliRunner().invoke(app, ["generate", "article", "--url", "http://127.0.0.1:9", "--key", "cs_x"])
+    assert done.exit_code == 1
+    assert "chatsmart up" in done.stderr
+
+
+def test_rerun_sends_the_changed_models(server: Loopback) -> None:
+    """`--set step=model` becomes the body's `set`."""
+    server.on(f"POST /v1/documents/{RUN}/rerun", stream(*STORY))
+    done = run(server, "rerun", RUN, "--set", "polish=claude", "--set", "research=sonar-pro")
+    assert done.exit_code == 0, done.output
+    assert server.asked[0].body == {"set": {"polish": "claude", "research": "sonar-pro"}, "stream": True}
+
+
+@pytest.mark.parametrize(
+    ("shown", "whole", "rest"),
+    [
+        ("", "abc", "abc"),
+        ("ab", "abc", "c"),
+        ("a  b\n", "a b\n\nc", "\nc"),
+        ("a b\n\n\n", "a b\n\nc", "c"),
+        ("a b c", "a b c", ""),
+        ("a x", "a b", "\n\n---\n\na b"),
+        ("abc", "ab", "\n\n---\n\nab"),
+    ],
+)
+def test_only_what_was_not_shown_follows(shown: str, whole: str, rest: str) -> None:
+    """The text is completed where the live one is its beginning, white space apart; else it is set off, whole."""
+    assert follow.unseen(shown, whole) == rest
