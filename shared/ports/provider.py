@@ -12,12 +12,16 @@ from shared.core.prompt import Prompt
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """An HTTP request, complete but for the credential, which is added as it is sent and never logged."""
+    """An HTTP request, complete but for the credential, which is added as it is sent and never logged.
+
+    `wire` names the format in which the reply is to be read; one provider may speak several.
+    """
 
     url: str
     headers: Mapping[str, str]
     body: bytes
     stream: bool
+    wire: str = ""
 
 
 class Reply(Protocol):

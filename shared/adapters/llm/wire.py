@@ -100,6 +100,11 @@ class Reader:
         """Whether the answer is known to be complete: only its usage or the end of the body may be to come."""
         return self._decoder.finish is not None
 
+    @property
+    def done(self) -> bool:
+        """Whether `Ended` has been handed out: nothing that follows counts."""
+        return self._decoder.done
+
     def feed(self, data: bytes) -> Sequence[Chunk]:
         """The chunks that `data` completes. Raises a ProviderFault (class docstring)."""
         if self.fault is not None:
