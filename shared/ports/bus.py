@@ -19,6 +19,10 @@ class Bus(Protocol):
         there: then rebuild it from the log."""
         ...
 
+    async def so_far(self, tenant: TenantId, run: RunId) -> Sequence[Event]:
+        """All events that the stream holds now, without waiting for more; empty where there is none."""
+        ...
+
     async def exists(self, tenant: TenantId, run: RunId) -> bool:
         """Whether the stream is still kept."""
         ...
