@@ -7,11 +7,8 @@ no time limits for answers: those are failover's (`shared/models/failover.py`).
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING
-
-import aiohttp
-import httpx
+from functools import cache
+from typing import TYPE_CHECKING, cast
 
 from shared.adapters.llm.wire import Reader, Wire
 from shared.adapters.llm.wires import WIRES
@@ -21,11 +18,13 @@ from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Prompt
 from shared.ports.provider import WireRequest
 
+# httpx and aiohttp take a fifth of a second to import: they are loaded by the first call, not by the web app's
+# start (design law 13).
 if TYPE_CHECKING:
     import ssl
 
-_NETWORK = (httpx.TransportError, aiohttp.ClientError, OSError)
-"""What a connection can do; the transport lets some of aiohttp's errors through as they are."""
+    import httpx
+
 _TAIL = 2.0
 """Seconds to wait for usage and the end of the body once the provider has said that the answer is over."""
 _DRAIN = 0.1
@@ -35,10 +34,27 @@ _MOST = 64 * 1024 * 1024
 its padding; more is a provider that has gone mad."""
 
 
+@cache
+def _network() -> tuple[type[Exception], ...]:
+    """What a connection can do; the transport lets some of aiohttp's errors through as they are."""
+    import aiohttp
+    import httpx
+
+    return (httpx.TransportError, aiohttp.ClientError, OSError)
+
+
+@cache
+def _coding() -> type[Exception]:
+    """A body that is not in the coding that its head names."""
+    import httpx
+
+    return httpx.DecodingError
+
+
 class HttpReply:
     """`ports.provider.Reply` over an open response."""
 
-    def __init__(self, response: httpx.Response, reader: Reader) -> None:
+    def __init__(self, response: "httpx.Response", reader: Reader) -> None:
         self.status = response.status_code
         self.simulated = response.headers.get("x-simulated") == "true"
         self._reader = reader
@@ -48,8 +64,7 @@ class HttpReply:
         # A coding that we did not ask for is undone; `raw` is then what it held.
         coded = response.headers.get("content-encoding", "identity").lower() not in ("", "identity")
         stream = response.aiter_bytes() if coded else response.stream
-        assert isinstance(stream, AsyncIterator | httpx.AsyncByteStream)
-        self._source = aiter(stream)
+        self._source = aiter(cast("AsyncIterator[bytes]", stream))
 
     def chunks(self) -> AsyncIterator[Sequence[Chunk]]:
         """See the port. Can be read once."""
@@ -88,9 +103,9 @@ class HttpReply:
         a body that ends without its terminal event was cut either way."""
         try:
             data = await anext(self._source, None)
-        except httpx.DecodingError as error:
+        except _coding() as error:
             raise Malformed(f"The provider's answer can't be decompressed: {error}.") from error
-        except _NETWORK:
+        except _network():
             return None
         if data is not None:
             self._body.append(data)
@@ -116,7 +131,7 @@ class HttpProvider:
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, base_url: str, api_key: str, wires: Mapping[str, Wire] = WIRES
+        self, client: "httpx.AsyncClient", base_url: str, api_key: str, wires: Mapping[str, Wire] = WIRES
     ) -> None:
         self._client = client
         self._base_url = base_url.rstrip("/")
@@ -139,7 +154,7 @@ class HttpProvider:
         outgoing = self._client.build_request("POST", request.url, headers=headers, content=request.body)
         try:
             response = await self._client.send(outgoing, stream=True)
-        except _NETWORK as error:
+        except _network() as error:
             raise Overloaded(f"The provider can't be reached ({type(error).__name__}).") from error
         reply = HttpReply(response, wire.reader(response.status_code, response.headers))
         try:
@@ -158,13 +173,16 @@ class HttpProvider:
 
 def open_client(
     *, connections: int = 1000, keepalive: float = 30.0, verify: "ssl.SSLContext | None" = None
-) -> httpx.AsyncClient:
+) -> "httpx.AsyncClient":
     """The one client of a process, to be closed with `aclose`. Call it inside the running loop.
 
     `connections` bounds those open at a time; an idle one is kept `keepalive` seconds. Proxies and certificates of
     the environment are left alone, cookies and redirects too: a provider's API has neither.
     """
-    # Loaded where a provider is called: the web app's import stays small (design law 13).
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+    import aiohttp
+    import httpx
     from httpx_aiohttp import AiohttpTransport
 
     context = httpx.create_ssl_context(trust_env=False) if verify is None else verify
