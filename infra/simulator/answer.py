@@ -1,6 +1,7 @@
 """What was asked and what is answered, free of any wire format.
 
-A wire module reads a request body into an `Ask` and renders `Answer`s; what lies between knows no provider's fields.
+A wire module reads a request body into an `Ask` and renders `Answer`s; what lies between knows no provider's
+fields.
 """
 
 import hashlib
@@ -80,7 +81,8 @@ class Ask:
         return "\n".join(offers + said)
 
     def seed(self, variant: int = 0) -> int:
-        """A number fixed by model and conversation alone, so that limits and streaming do not change the text."""
+        """A number fixed by model and conversation alone, so that limits and streaming do not change the
+        text."""
         digest = hashlib.sha256(self.model.id.encode())
         for turn in self.turns:
             digest.update(f"\x00{turn.role}\x01{turn.text}".encode("utf-8", "surrogatepass"))
@@ -90,7 +92,8 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One choice. `finish` is stop, length, tool_calls or refusal; `stopped_by` the stop sequence that ended it."""
+    """One choice. `finish` is stop, length, tool_calls or refusal; `stopped_by` the stop sequence that ended
+    it."""
 
     text: str = ""
     reasoning: str = ""
@@ -139,8 +142,17 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event of a stream, framed as it goes on the wire; `tokens` is 0 for frames that carry no content."""
+    """One event of a stream, framed as it goes on the wire; `tokens` is 0 for frames that carry no content.
+
+    `hidden` content is thinking: it takes time and tokens but is no chunk of the answer.
+    """
 
     data: bytes
     tokens: int = 0
     terminal: bool = False
+    hidden: bool = False
+
+    @property
+    def is_chunk(self) -> bool:
+        """True where the frame carries a piece of the answer itself."""
+        return self.tokens > 0 and not self.hidden

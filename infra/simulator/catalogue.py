@@ -1,6 +1,7 @@
 """The models that the simulator knows, by provider, with the refusals that each real one has.
 
-Context and output limits are in tokens. Sources: the providers' published model tables as read in November 2026.
+Context and output limits are in tokens. Sources: the providers' published model tables as read in November
+2026.
 """
 
 from dataclasses import dataclass, field

@@ -2,7 +2,8 @@
 
 
 class WireError(Exception):
-    """A request that is refused or fails: HTTP status, and the parts from which each wire builds its own body.
+    """A request that is refused or fails: HTTP status, and the parts from which each wire builds its own
+    body.
 
     `kind` and `code` override the wire's usual words for the status; `retry_after` is in seconds.
     """
@@ -27,7 +28,8 @@ class WireError(Exception):
 
 
 class BadField(Exception):
-    """A field of the body is wrong. `problem` is missing, type, empty or value; each wire words it its own way."""
+    """A field of the body is wrong. `problem` is missing, type, empty or value; each wire words it its own
+    way."""
 
     def __init__(self, path: str, problem: str, *, expected: str = "", got: object = None) -> None:
         super().__init__(f"{path}: {problem}")

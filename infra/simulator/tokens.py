@@ -1,7 +1,7 @@
 """Token counts: deterministic, plausible for English (about four characters each), cheap.
 
-What a model writes is cut into pieces, one token each, so that a stream's chunks, `max_tokens` and the reported
-output agree to the token. What it reads is only counted, by length: a prompt can be two megabytes.
+What a model writes is cut into pieces, one token each, so that a stream's chunks, `max_tokens` and the
+reported output agree to the token. What it reads is only counted, by length: a prompt can be two megabytes.
 """
 
 import re

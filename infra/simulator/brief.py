@@ -1,0 +1,223 @@
+"""Reads a conversation: what it is about, for whom, and which document it carries.
+
+Plain patterns, no model: enough to keep the simulator's prose on the caller's subject.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from infra.simulator.answer import Turn
+
+_LABEL = re.compile(
+    r"(?im)^[\s>*_#\-\"']*(?:the )?(?:user'?s? )?"
+    r"(?:brief|topic|subject|title|product(?: name)?|theme|question|task|request)"
+    r"[\"'*_]*\s*[:=]\s*[\"'*_]*(.{2,400}?)[\"'*_,]*\s*$"
+)
+_TAG = re.compile(r"<(brief|topic|subject|product|question|request|task)>\s*(.+?)\s*</\1>", re.S | re.I)
+_ASKS = (
+    re.compile(
+        r"\b(?:article|post|essay|guide|report|piece|story|poem|overview|introduction|notes|facts|summary|description"
+        r"|paragraphs?|text|page|letter|email|research|copy|plan|outline|tips|ideas|sentences?|words|something|questions?)\s+"
+        r"(?:about|on|regarding|concerning|of|for|covering|explaining)\s+(.+)",
+        re.I | re.S,
+    ),
+    re.compile(r"\b(?:about|regarding|concerning)\s+(.+)", re.I | re.S),
+    re.compile(
+        r"\b(?:explain|describe|discuss|introduce|summari[sz]e|research|outline|define|compare)\s+(.+)",
+        re.I | re.S,
+    ),
+    re.compile(r"\b(?:what|who)\s+(?:is|are|was|were)\s+(.+)", re.I | re.S),
+    re.compile(r"((?:how|why|when|where|which|whether)\s+.+)", re.I | re.S),
+    re.compile(
+        r"\b(?:write|draft|compose|create|produce|prepare|generate|give|tell)\s+(?:me\s+|us\s+)?(.+)",
+        re.I | re.S,
+    ),
+)
+_END = re.compile(
+    r"[.?!;:\n]|,\s|\s+(?:in|using|within)\s+(?:about\s+|around\s+)?(?:\d+|one|two|three|four|five|a few)\b"
+    r"|\s+(?:and|then)\s+(?:write|make|keep|include|give)\b"
+    r"|\s+(?:for|aimed at|that|which|with|please|in markdown|as markdown|in plain)\s",
+    re.I,
+)
+_READERS = re.compile(r"\b(?:for|aimed at|audience\s*[:=]|readers?\s*[:=])\s+((?:[\w'-]+\s?){1,4})", re.I)
+_WORD = re.compile(r"[^\W\d_][\w'-]{3,}")
+_DULL = frozenset(
+    """about above after again also another article because been before being below between brief could document draft
+    each english every facts first following format from give have headings help here into itself just keep language
+    length like list long make many markdown maximum minimum more most must need notes only other output over paragraph
+    paragraphs please point points provide reader readers reply request research respond return same section sections
+    sentence sentences should short some step such task tell text than that their them then there these they this those
+    through title tone topic under using very what when where which while will with without word words would write
+    writing your yours user users answer question assistant""".split()
+)
+_BLOCK = re.compile(
+    r"<([a-z][\w-]*)>\s*(.*?)\s*</\1>|```[\w-]*\n(.*?)```|\"\"\"\s*(.*?)\s*\"\"\"", re.S | re.I
+)
+_DRAFT_LABEL = re.compile(
+    r"(?im)^[\s*_#]*(?:(?:the|here is the|current|first|full)\s+)?"
+    r"(?:draft|article|text|document|answers?)[^\n:]{0,40}:\s*\n(.+)\Z",
+    re.S,
+)
+_HEADLINE = re.compile(r"(?m)^# .+")
+_LONG = 280
+_CLAUSE = frozenset({"how", "why", "when", "where", "which", "whether", "what"})
+_INVERTED = frozenset("is are was were do does did can could should would will has have".split())
+_POINTERS = frozenset(
+    {"it", "this", "that", "them", "these", "those", "about it", "about this", "about that"}
+)
+_LISTED = re.compile(
+    r"\b(?:including|include|covering|cover|mention(?:ing)?|focus(?:ing|ed)? on|such as|sections? on|key ?words?\s*:)"
+    r"\s+([^.\n;?!]{3,200})",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What the prose is to be about. `detail` are words of the brief beside the subject."""
+
+    subject: str
+    readers: str
+    details: tuple[str, ...]
+
+    @property
+    def phrase(self) -> str:
+        """The subject as it reads after a preposition."""
+        words = self.subject.lower().split()
+        if words and words[0] in _CLAUSE:
+            if len(words) > 1 and words[1] in _INVERTED:
+                return f"the question \u201c{self.subject[:1].upper()}{self.subject[1:]}?\u201d"
+            return f"the question of {self.subject}"
+        return self.subject
+
+    @property
+    def titled(self) -> str:
+        """The subject in title case; words that carry capitals already are kept."""
+        small = {"a", "an", "the", "of", "and", "or", "for", "in", "on", "to", "with", "at", "by", "from"}
+        shown = [
+            word if word in small or word != word.lower() else word[:1].upper() + word[1:]
+            for word in self.subject.split()
+        ]
+        return " ".join(shown)
+
+    @property
+    def slug(self) -> str:
+        """The subject for an address."""
+        return "-".join(re.findall(r"[a-z0-9]+", self.subject.lower())[:6]) or "subject"
+
+
+def said(turns: tuple[Turn, ...], role: str) -> str:
+    """All text of one role."""
+    return "\n".join(turn.text for turn in turns if turn.role == role)
+
+
+def last_user(turns: tuple[Turn, ...]) -> str:
+    """The newest message of the user, or empty."""
+    return next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
+
+
+@lru_cache(maxsize=256)
+def document(text: str) -> str:
+    """The longest document that a message carries (tagged, fenced, labelled or from its headline on), or
+    empty."""
+    text = text[:200_000]
+    found = ["".join(part or "" for part in groups) for _, *groups in _BLOCK.findall(text)]
+    headline = _HEADLINE.search(text)
+    if headline:
+        found.append(re.sub(r"\s*(?:```|</[\w-]+>).*\Z", "", text[headline.start() :], flags=re.S))
+    labelled = _DRAFT_LABEL.search(text)
+    if labelled:
+        found.append(labelled.group(1))
+    best = max(found, key=len, default="").strip()
+    inner = _HEADLINE.search(best)
+    if inner:
+        best = best[inner.start() :]
+    return best if len(best) >= _LONG else ""
+
+
+def instructions(turns: tuple[Turn, ...]) -> str:
+    """What is asked, system first, without the documents that the messages carry."""
+    asked = last_user(turns)
+    carried = document(asked)
+    if carried:
+        asked = asked.replace(carried, " ")
+    return said(turns, "system") + "\n" + asked
+
+
+def _clause(text: str) -> str:
+    text = re.sub(r"^[\s\"'*_`#>-]+", "", text)
+    text = re.sub(r"^(?:please\s+)?(?:can|could|would)\s+you\s+", "", text, flags=re.I)
+    end = _END.search(text)
+    clause = (text[: end.start()] if end else text).strip(" \"'*_`.,:;-")
+    return " ".join(clause.split()[:10])
+
+
+def _subject(text: str) -> str:
+    for pattern in (_TAG, _LABEL):
+        match = pattern.search(text)
+        if match:
+            inner = match.group(match.lastindex or 1)
+            return _asked(inner) or _clause(inner)
+    headline = _HEADLINE.search(text)
+    if headline:
+        title = headline.group(0)[2:]
+        title = re.sub(
+            r"^(?:A Practical Guide to|Understanding|The Essentials of|A Clear-Eyed Look at) "
+            r"|(?:: What Matters.*|, Step by Step|, Explained.*)$",
+            "",
+            title,
+        )
+        return _clause(title)
+    return _asked(text)
+
+
+def _asked(text: str) -> str:
+    opening = text.strip()[:600]
+    for pattern in _ASKS:
+        match = pattern.search(opening)
+        if match:
+            clause = _clause(match.group(1))
+            if len(clause) > 2:
+                return clause
+    return ""
+
+
+def _details(asked: str) -> tuple[str, ...]:
+    found = _LISTED.search(asked[:4_000])
+    if not found:
+        return ()
+    parts = [part.strip(" \"'*_") for part in re.split(r",|\band\b", found.group(1))]
+    return tuple(part for part in parts if 2 < len(part) < 40)[:5]
+
+
+@lru_cache(maxsize=256)
+def read(turns: tuple[Turn, ...]) -> Brief:
+    """The brief behind a conversation: from the last user message, else from what came before it."""
+    asked = last_user(turns)
+    subject = _subject(asked)
+    if not subject or subject.lower() in _POINTERS:
+        earlier = [turn.text for turn in turns if turn.role == "user" and turn.text != asked]
+        words = [word for word in _WORD.findall(asked[:2_000]) if word.lower() not in _DULL]
+        subject = (
+            next((known for text in reversed(earlier) if (known := _subject(text))), "")
+            or " ".join(dict.fromkeys(words[:4]))
+            or _subject(said(turns, "system"))
+            or "the matter at hand"
+        )
+    opening = subject.split(" ", 1)[0]
+    if opening.lower() in _CLAUSE | {"the", "a", "an"}:
+        subject = subject[:1].lower() + subject[1:]
+    readers = _READERS.search(asked[:2_000])
+    audience = readers.group(1).strip() if readers else "readers"
+    if len(audience) < 4 or audience.split()[0].lower() in {
+        "the",
+        "a",
+        "an",
+        "this",
+        "that",
+        "each",
+        "example",
+    }:
+        audience = "readers"
+    return Brief(subject, audience, _details(asked))
