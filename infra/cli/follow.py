@@ -118,6 +118,9 @@ class _Teller:
         self.words += piece.count(" ")
         model = f" · {data['model']}" if data.get("model") else ""
         self.screen.working(f"{step}{model} · {self.words} words")
+        if step == self.writer and not self.shown and piece.lstrip().startswith(("{", "[")):
+            # A step that fills a schema streams JSON; the document is made of it afterwards.
+            self.writer = ""
         if self.wanted and step == self.writer:
             self.shown += piece
             self.screen.text(piece)
