@@ -22,10 +22,10 @@ class Event(NamedTuple):
 def _parsed(block: bytes) -> Event | None:
     """The event in the lines between two blank ones; None where they hold no data (comments, `retry:`, `id:`)."""
     if block.startswith(b"data: ") and b"\n" not in block:
-        return Event(block[6:])
+        return Event(block[6:]) if len(block) > 6 else None
     if block.startswith(b"event: "):
         at = block.find(b"\ndata: ")
-        if at > 0 and block.find(b"\n", 7) == at and block.find(b"\n", at + 1) < 0:
+        if 0 < at < len(block) - 7 and block.find(b"\n", 7) == at and block.find(b"\n", at + 1) < 0:
             return Event(block[at + 7 :], block[7:at])
     return _parsed_by_line(block)
 

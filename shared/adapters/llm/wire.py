@@ -19,6 +19,7 @@ from shared.core.prompt import Prompt
 
 Json = dict[str, Any]
 _BOM = b"\xef\xbb\xbf"
+_FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")
 _WRONG_SHAPE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What folding raises where a provider sends another type than its format says."""
 
@@ -139,17 +140,22 @@ class Reader:
         return out
 
     def _begin(self, data: bytes, out: list[Chunk]) -> None:
-        """The first bytes decide: a JSON text opens with a bracket, an event stream never does."""
+        """The first bytes decide what the body is, because gateways send streams under any content type: an event
+        stream opens with a field, JSON never does. Only what opens with neither is judged by its type."""
         self._body.append(data)
         if self._opened:
             return
         head = b"".join(self._body)
-        mark = head.removeprefix(_BOM).lstrip()[:1]
-        if not mark or _BOM.startswith(head):
+        mark = head.removeprefix(_BOM).lstrip()[:6]
+        if (
+            not mark
+            or _BOM.startswith(head)
+            or any(len(mark) < len(f) and f.startswith(mark) for f in _FIELDS)
+        ):
             return
         self._opened = True
-        kind = self._headers.get("content-type", "")
-        if mark not in b"{[" and (not kind or "event-stream" in kind):
+        kind = self._headers.get("content-type", "event-stream")
+        if mark.startswith(_FIELDS) or (mark[:1] not in b"{[" and "event-stream" in kind):
             self._sse = SseReader()
             self._body = []
             self._fold(self._sse.feed(head), out)
@@ -180,11 +186,6 @@ class Reader:
         try:
             data = jsontext.read(body)
         except ValueError as error:
-            if body.lstrip().startswith((b"data:", b"event:", b":")):
-                self._sse = SseReader()
-                self._fold(self._sse.feed(body), out)
-                self._fold(self._sse.end(), out, unfinished=True)
-                return
             if not body.strip() or (body.lstrip()[:1] in b"{[" and _breaks_off(body, error)):
                 raise Cut("The answer broke off before its end.", provider_status=self._status) from None
             raise Malformed(
