@@ -1,0 +1,10 @@
+"""Goes on with documents whose process died: what is paid for is in the log."""
+
+from shared.bootstrap import Services
+
+EVERY_SECONDS = 10.0
+
+
+async def run(services: Services) -> int:
+    """The number of documents taken over."""
+    return await services.documents.adopt_orphans()
