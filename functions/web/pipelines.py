@@ -11,6 +11,7 @@ from functions.web.reply import Json
 from functions.web.request import Caller, engine
 
 if TYPE_CHECKING:
+    from shared.bootstrap import Services
     from shared.documents.pipeline import Pipeline
 
 router = APIRouter(tags=["pipelines"])
@@ -20,16 +21,17 @@ router = APIRouter(tags=["pipelines"])
 async def listed(request: Request, _caller: Caller) -> Response:
     """The registered pipelines, by name."""
     services = engine(request)
-    return Json(
-        {"data": [_json(services.pipelines[name]) for name in sorted(services.pipelines)], "next": None}
-    )
+    data = [_json(services, services.pipelines[name]) for name in sorted(services.pipelines)]
+    return Json({"data": data, "next": None})
 
 
-def _json(pipeline: "Pipeline") -> dict[str, Any]:
+def _json(services: "Services", pipeline: "Pipeline") -> dict[str, Any]:
     return {
         "name": pipeline.name,
         "summary": pipeline.summary,
         "fields": dict(pipeline.fields()),
         "result": dict(pipeline.result()),
+        # The worst case binds for every request alike, so it can be told before one is made.
+        "quote": services.documents.quote_json(pipeline.graph.quote(pipeline.given.model_construct())),
         "mermaid": pipeline.graph.draw(),
     }
