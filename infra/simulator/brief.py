@@ -40,7 +40,9 @@ _END = re.compile(
     r"|\s+(?:for|aimed at|that|which|with|please|in markdown|as markdown|in plain)\s",
     re.I,
 )
-_READERS = re.compile(r"\b(?:for|aimed at|audience\s*[:=]|readers?\s*[:=])\s+((?:[\w'-]+\s?){1,4})", re.I)
+_AUDIENCE = re.compile(r"(?im)^\W*(?:audience|readers?)\W*[:=][ \t]*([^\n]{3,60}?)[ \t.*_]*$")
+_READERS = re.compile(r"\b(?:for|aimed at)[ \t]+((?:[\w'-]+[ \t]?){1,4})", re.I)
+_NO_READERS = frozenset({"the", "a", "an", "this", "that", "each", "example", "beginning", "when", "which"})
 _WORD = re.compile(r"[^\W\d_][\w'-]{3,}")
 _DULL = frozenset(
     """about above after again also another article because been before being below between brief could document draft
@@ -54,6 +56,7 @@ _DULL = frozenset(
 _BLOCK = re.compile(
     r"<([a-z][\w-]*)>\s*(.*?)\s*</\1>|```[\w-]*\n(.*?)```|\"\"\"\s*(.*?)\s*\"\"\"", re.S | re.I
 )
+_BELOW = re.compile(r"[^\n]*\b(?:this|the following|these|below)\b[^\n]*\n\s*\n([^#\n<`][^\n]{2,})", re.I)
 _DRAFT_LABEL = re.compile(
     r"(?im)^[\s*_#]*(?:(?:the|here is the|current|first|full)\s+)?"
     r"(?:draft|article|text|document|answers?)[^\n:]{0,40}:\s*\n(.+)\Z",
@@ -67,7 +70,8 @@ _POINTERS = frozenset(
     {"it", "this", "that", "them", "these", "those", "about it", "about this", "about that"}
 )
 _LISTED = re.compile(
-    r"\b(?:including|include|covering|cover|mention(?:ing)?|focus(?:ing|ed)? on|such as|sections? on|key ?words?\s*:)"
+    r"\b(?:including|include|covering|cover|mention(?:ing)?|focus(?:ing|ed)? on|such as|sections? on"
+    r"|(?:work in these )?key ?words?\s*:)"
     r"\s+([^.\n;?!]{3,200})",
     re.I,
 )
@@ -159,6 +163,9 @@ def _subject(text: str) -> str:
         if match:
             inner = match.group(match.lastindex or 1)
             return _asked(inner) or _clause(inner)
+    below = _BELOW.match(text)
+    if below:
+        return _clause(below.group(1))
     headline = _HEADLINE.search(text)
     if headline:
         title = headline.group(0)[2:]
@@ -208,16 +215,23 @@ def read(turns: tuple[Turn, ...]) -> Brief:
     opening = subject.split(" ", 1)[0]
     if opening.lower() in _CLAUSE | {"the", "a", "an"}:
         subject = subject[:1].lower() + subject[1:]
-    readers = _READERS.search(asked[:2_000])
-    audience = readers.group(1).strip() if readers else "readers"
-    if len(audience) < 4 or audience.split()[0].lower() in {
-        "the",
-        "a",
-        "an",
-        "this",
-        "that",
-        "each",
-        "example",
-    }:
-        audience = "readers"
-    return Brief(subject, audience, _details(asked))
+    return Brief(subject, _audience(asked[:4_000]), _details(asked))
+
+
+def _audience(asked: str) -> str:
+    """Who is to read it, as a plural where it is named so."""
+    found = _AUDIENCE.search(asked) or _READERS.search(asked)
+    named = found.group(1).strip() if found else ""
+    opening = named.split(" ", 1)[0].lower()
+    if len(named) < 4 or opening in _NO_READERS:
+        return "readers"
+    return named
+
+
+@lru_cache(maxsize=256)
+def fragments(asked: str, label: str) -> tuple[str, ...]:
+    """The items that a message lists under a label (`Features: a; b`), else the parts of its last paragraph."""
+    named = re.search(rf"(?im)^\W*{re.escape(label)}\w*\W*[:=][ \t]*(.+)$", asked)
+    listed = named.group(1) if named else asked.strip().rsplit("\n\n", 1)[-1]
+    parts = [part.strip(" -*.\t") for part in re.split(r"[;,\n]|\.\s", listed)]
+    return tuple(part for part in parts if 2 < len(part) <= 200)

@@ -36,7 +36,10 @@ _FORMS = (
         r"\b(?:research(?:er)?|findings|gather|fact-?find\w*|collect facts"
         r"|list (?:the )?(?:key )?facts|key facts|sources|notes)\b",
     ),
-    ("product", r"\b(?:product (?:description|page|copy)|describe (?:the|this) product|marketing copy)\b"),
+    (
+        "product",
+        r"\b(?:product (?:descriptions?|page|copy|facts)|describe (?:the|this) product|marketing copy)\b",
+    ),
     (
         "article",
         r"\b(?:article|blog|essay|draft\w*|guide|report|feature|long-?form|white ?paper|markdown|writer)\b",

@@ -36,6 +36,8 @@ TITLES = (
     "A Clear-Eyed Look at {T}",
 )
 
+HEADLINES = ("Meet the {T}", "{T}: Made to Be Used", "The {T} You Will Keep", "{T}, Simply Done Well")
+
 OPENINGS = (
     "Most people meet the subject of {s} in fragments: a headline here, a"
     " strong opinion there, and very little in between.",
@@ -312,4 +314,23 @@ EDITS = (
     ("It helps to decide", "Decide"),
     ("far more people", "many more people"),
     ("The aim here is modest:", "The aim is modest:"),
+    (
+        "What makes the moment different is that the tools have become ordinary",
+        "The tools have become ordinary",
+    ),
+    ("provided that", "as long as"),
+    ("which is good news for beginners", "good news for beginners"),
+    ("Small improvements here compound", "Small improvements compound"),
+    ("since a need that is described badly leads to", "since a badly described need leads to"),
+    ("the answers will differ, yet", "the answers differ, yet"),
+    ("is easier to claim than to show, so it pays to decide", "is easier to claim than to show; decide"),
+    ("Most failures happen at", "Most failures occur at"),
+    ("usually in places where nobody was looking for it", "usually where nobody was looking"),
+    ("Write down what is expected before starting, since", "Write down what you expect before you start, as"),
+    ("are likely to follow", "will probably follow"),
+    ("is what will make the next change feel easy", "makes the next change feel easy"),
+    ("Whatever arrives, the ability", "Whatever comes, the ability"),
+    ("is automatic, but each is common enough to plan for", "is automatic, but each can be planned for"),
+    ("resist the urge to add a second one", "resist adding a second"),
+    ("keeps the measure honest", "keeps it honest"),
 )

@@ -16,13 +16,24 @@ class Pen:
         self.brief = subject
         self.rng = random.Random(seed)
         self._used: set[str] = set()
+        self._mentions = 0
 
     def fill(self, template: str) -> str:
         """A template with subject, detail and readers in place."""
         details = self.brief.details or phrases.DETAILS
         text = template.replace("{T}", self.brief.titled).replace("{slug}", self.brief.slug)
-        text = text.replace("{k}", self.rng.choice(details)).replace("{s}", self.brief.phrase)
+        text = text.replace("{k}", self.rng.choice(details))
+        if "{s}" in text:
+            text = text.replace("{s}", self._named())
         return text.replace("{a}", self.brief.readers)
+
+    def _named(self) -> str:
+        """The subject in full at first and now and then, between that in short."""
+        at = self._mentions
+        self._mentions += 1
+        if self.brief.phrase != self.brief.subject:
+            return ("this question", "the subject", "this")[at % 3] if at % 4 else self.brief.phrase
+        return "the subject" if at % 3 == 2 else self.brief.phrase
 
     def pick(self, bank: tuple[str, ...]) -> str:
         """An unused sentence of the bank, filled; any of them once all are used."""
@@ -60,14 +71,16 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def article(pen: Pen) -> str:
-    """Markdown: a title, an introduction, five or six sections of prose, one with a list, and an end."""
+def article(pen: Pen, words: int | None = None) -> str:
+    """Markdown of about `words` words: a title, an introduction, sections of prose, one list, and an end."""
     parts = [f"# {pen.pick(phrases.TITLES)}", f"{pen.pick(phrases.OPENINGS)} {pen.pick(phrases.PROMISES)}"]
-    facets = pen.facets(5 + pen.rng.randrange(2))
+    wished = words or 650 + pen.rng.randrange(150)
+    facets = pen.facets(max(2, min(9, round(wished / 130))))
+    first_length, second_length = (5, 3) if wished > 1_100 else (4, 2 + pen.rng.randrange(2))
     listed = len(facets) - 1 if pen.rng.random() < 0.5 else len(facets) - 2
     for at, facet in enumerate(facets):
         parts.append(f"## {pen.rng.choice(facet.headings)}")
-        first, second = pen.paragraphs(facet.sentences, 4, 2 + pen.rng.randrange(2))
+        first, second = pen.paragraphs(facet.sentences, first_length, second_length)
         parts.append(first)
         if at == listed:
             parts.append("\n".join(f"- {pen.fill(point)}" for point in facet.points))
@@ -110,27 +123,32 @@ def listing(pen: Pen, number: int) -> str:
     return f"Here are {number} on {pen.brief.phrase}:\n\n" + "\n".join(lines)
 
 
+def pitch(pen: Pen) -> str:
+    """Two or three sentences that sell."""
+    name = pen.brief.titled
+    care = pen.rng.choice(pen.brief.details or ("everyday use", "easy care"))
+    return (
+        f"Meet {name}, made for {pen.brief.readers} who would rather get on with the day. Every part of it has a"
+        f" reason to be there, and {care} comes first. It is simple to start with, steady in daily use and easy to"
+        " look after."
+    )
+
+
 def product(pen: Pen) -> str:
     """A product description: headline, two paragraphs, features."""
-    name = pen.brief.titled
     details = list(pen.brief.details[:4]) or ["everyday use", "easy care"]
     features = [
         f"- **{detail.capitalize()}**: considered from the first sketch, not added at the end."
         for detail in details
     ]
+    features.append("- **Made to last**: parts that wear can be replaced in minutes, without special tools.")
     return "\n\n".join(
         [
-            f"# {name}",
-            f"Meet {name}, made for {pen.brief.readers} who would rather get on with the day. Every part of it has a"
-            f" reason to be there, and {pen.rng.choice(details)} comes first.",
-            "It is simple to start with, steady in daily use and easy to look after. The materials are chosen to age"
-            " well, the details are finished by hand, and nothing is hidden behind a manual.",
-            "\n".join(
-                [
-                    *features,
-                    "- **Made to last**: parts that wear can be replaced in minutes, without special tools.",
-                ]
-            ),
+            f"# {pen.brief.titled}",
+            pitch(pen),
+            "The materials are chosen to age well, the details are finished by hand, and nothing is hidden behind a"
+            " manual.",
+            "\n".join(features),
             "Try it for thirty days. If it does not earn its place, send it back.",
         ]
     )
@@ -263,7 +281,7 @@ def _in_form(form: str, pen: Pen, asked: str) -> str:
     if form == "list":
         return listing(pen, intent.count(asked, 5))
     if form == "article":
-        return article(pen)
+        return article(pen, intent.words(asked))
     sentences = intent.sentences(asked)
     if sentences:
         return " ".join(pen.pick(phrases.FACETS["case"].sentences) for _ in range(sentences))

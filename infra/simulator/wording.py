@@ -56,6 +56,13 @@ _NAME_KEYS = frozenset(
     }
 )
 _CODES = {"language": "en", "lang": "en", "locale": "en", "currency": "USD", "date": "2026-11-21"}
+_LISTED_KEYS = frozenset({"feature", "benefit", "bullet", "highlight", "ingredient", "specification", "spec"})
+_LINK_KEYS = frozenset({"link", "href", "source", "sources", "uri"})
+_ID_KEYS = frozenset({"id", "slug", "key", "code", "sku"})
+_QUOTED_KEYS = frozenset({"path", "file", "filename", "value", "input", "message", "label", "phrase", "word"})
+_SUMMARY_KEYS = frozenset(
+    "summary abstract description meta_description overview conclusion intro introduction answer result reply".split()
+)
 _FORMATS = {
     "date": "2026-11-21",
     "date-time": "2026-11-21T09:30:00Z",
@@ -113,46 +120,55 @@ class Wording:
         return text
 
     def _for_key(self, key: str, top: bool) -> str:
-        stem = key.rsplit("_", 1)[-1]
         at = self._turn_of(key)
+        for source in (self._named, self._addressed, self._listed):
+            found = source(key, key.rsplit("_", 1)[-1], at)
+            if found is not None:
+                return found
+        return self._long(at, top) if key in _LONG_KEYS else self._sentence(key)
+
+    def _named(self, key: str, stem: str, at: int) -> str | None:
+        """Names, places, titles and topics."""
+        names = self.names
         if key in _NAME_KEYS or stem in _NAME_KEYS:
-            return self.names[at % len(self.names)] if self.names else self.pen.brief.titled
+            return names[at % len(names)] if names else self.pen.brief.titled
         if key in _PLACE_KEYS or stem in _PLACE_KEYS:
-            return self.names[-1 - at % len(self.names)] if self.names else "Lisbon"
+            return names[-1 - at % len(names)] if names else "Lisbon"
         if key in _TITLE_KEYS or stem in _TITLE_KEYS:
-            return self._heading(at, whole=key in {"title", "headline", "subject"})
+            return self._heading(at, whole=key in _TITLE_KEYS or "title" in key)
         if key in _TOPIC_KEYS or stem in _TOPIC_KEYS:
             return self.pen.brief.subject if at == 0 else f"{self.pen.brief.subject}, part {at + 1}"
-        if "url" in key or key in {"link", "href", "source", "sources", "uri"}:
+        return None
+
+    def _addressed(self, key: str, stem: str, at: int) -> str | None:
+        """Addresses, ids and codes."""
+        if "url" in key or key in _LINK_KEYS:
             found = _URL.findall(self.asked)
-            return found[at % len(found)] if found else f"https://example.org/{self.pen.brief.slug}/{at + 1}"
+            return (
+                str(found[at % len(found)])
+                if found
+                else f"https://example.org/{self.pen.brief.slug}/{at + 1}"
+            )
         if "email" in key:
             found = _EMAIL.findall(self.asked)
-            return found[at % len(found)] if found else "reader@example.com"
-        if "date" in key:
-            return "2026-11-21"
-        if key in {"id", "slug", "key", "code", "sku"}:
+            return str(found[at % len(found)]) if found else "reader@example.com"
+        if key in _ID_KEYS:
             return f"{self.pen.brief.slug}-{at + 1}"
-        if key in _CODES:
-            return _CODES[key]
+        if key == "category":
+            return (self.pen.brief.subject.split() or ["product"])[-1].capitalize()
+        return _CODES.get(stem)
+
+    def _listed(self, key: str, stem: str, at: int) -> str | None:
+        """What the message lists under this name, or stands in quotes."""
+        if key in _LISTED_KEYS:
+            listed = brief.fragments(self.asked, "feature" if key == "bullet" else key)
+            return listed[at % len(listed)] if listed else None
         quoted = _QUOTE.findall(self.asked)
-        if quoted and key in {
-            "path",
-            "file",
-            "filename",
-            "value",
-            "input",
-            "message",
-            "label",
-            "phrase",
-            "word",
-        }:
-            return str(quoted[at % len(quoted)])
-        if key in _LONG_KEYS:
-            return self._long(at, top)
-        return self._sentence(key)
+        return str(quoted[at % len(quoted)]) if quoted and key in _QUOTED_KEYS else None
 
     def _heading(self, at: int, *, whole: bool) -> str:
+        if whole and intent.form(self.turns) == "product":
+            return self.pen.pick(phrases.HEADLINES)
         if whole and at == 0:
             return self.pen.pick(phrases.TITLES)
         facets = list(phrases.FACETS.values())
@@ -166,20 +182,12 @@ class Wording:
         return self.pen.paragraph(facets[at % len(facets)].sentences, 4)
 
     def _sentence(self, key: str) -> str:
-        if key in {
-            "summary",
-            "abstract",
-            "description",
-            "overview",
-            "conclusion",
-            "intro",
-            "introduction",
-            "answer",
-            "result",
-        }:
+        if key in _SUMMARY_KEYS:
             found = intent.arithmetic(self.asked)
             if found and key in {"answer", "result"}:
                 return found[1]
+            if intent.form(self.turns) == "product":
+                return prose.pitch(self.pen)
             return f"{self.pen.pick(phrases.OPENINGS)} {self.pen.pick(phrases.PROMISES)}"
         if key in {"claim", "fact", "finding", "evidence", "note", "quote", "statement"}:
             return self.pen.pick(phrases.FINDINGS)
