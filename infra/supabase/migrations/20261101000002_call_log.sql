@@ -1,0 +1,146 @@
+-- The call log: at once audit, bill, eval corpus, resume and replay tape. Rows are added and never changed.
+--
+-- `body` is json, not jsonb: json keeps the text as it was written (the order of keys, 1.0 beside 1, \u0000), and a
+-- replay must give the same bytes.
+
+create table public.call_log (
+  tenant_id uuid not null,
+  run_id text not null,
+  position integer not null check (position > 0),
+  at timestamptz not null,
+  trace_id text not null,
+  kind text not null check (kind in ('run', 'intent', 'outcome', 'effect', 'step', 'end')),
+  step text not null default '',
+  key text not null default '',
+  occurrence integer not null default 0,
+  attempt integer not null default 0,
+  leg integer not null default 0,
+  model text not null default '',
+  provider text not null default '',
+  request bytea not null default '',
+  response bytea not null default '',
+  body json not null default '{}',
+  -- usage in tokens as the provider bills it; all null where the row has no usage
+  input_tokens bigint,
+  cache_read_tokens bigint,
+  cache_write_tokens bigint,
+  output_tokens bigint,
+  reasoning_tokens bigint,
+  searches bigint,
+  reported_cost_micros bigint,
+  provenance text check (provenance in ('provider', 'estimated', 'absent')),
+  cost_micros bigint,
+  finish text not null default '',
+  fault text not null default '',
+  first_token_ms integer,
+  total_ms integer,
+  actor text not null default '',
+  -- the transaction that wrote the row: seals cover ranges of these, so that a late commit can't slip behind a seal
+  xid xid8 not null default pg_current_xact_id(),
+  primary key (tenant_id, run_id, position, at)
+) partition by range (at);
+comment on column public.call_log.cost_micros is 'Micro-dollars. Null is unpriced, which blocks an invoice; it is not 0.';
+create index call_log_newest on public.call_log (tenant_id, at desc);
+create index call_log_sealing on public.call_log (tenant_id, xid);
+alter table public.call_log enable row level security;
+alter table public.call_log force row level security;
+revoke all on public.call_log from public, anon, authenticated, service_role;
+grant select on public.call_log to authenticated, service_role;
+-- every column but xid: who writes a row can't choose under which seal it falls
+grant insert (
+  tenant_id, run_id, position, at, trace_id, kind, step, key, occurrence, attempt, leg, model, provider, request,
+  response, body, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, searches,
+  reported_cost_micros, provenance, cost_micros, finish, fault, first_token_ms, total_ms, actor
+) on public.call_log to authenticated;
+create policy own_entries on public.call_log for select to authenticated
+  using (tenant_id = (select public.current_tenant()));
+create policy new_entries on public.call_log for insert to authenticated
+  with check (tenant_id = (select public.current_tenant()) and session_user = 'chatsmart_app');
+
+
+create function app.refuse_change() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception '% is append-only: % refused', tg_table_name, lower(tg_op) using errcode = 'restrict_violation';
+end
+$$;
+revoke all on function app.refuse_change() from public;
+-- Row triggers reach the partitions by themselves, statement triggers (truncate knows no other) do not.
+create trigger no_change before update or delete on public.call_log
+  for each row execute function app.refuse_change();
+create trigger no_truncate before truncate on public.call_log
+  for each statement execute function app.refuse_change();
+
+-- A position is taken once. The primary key can't say so, because it must hold the partition's column too.
+create function app.one_entry_a_position() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  -- two writers of one run (a process thought dead, and whoever resumed its work) come one after the other
+  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(new.run_id, 0));
+  if exists (
+    select from public.call_log as e
+    where e.tenant_id = new.tenant_id and e.run_id = new.run_id and e.position = new.position
+  ) then
+    raise exception 'position % of run % is taken', new.position, new.run_id using errcode = 'unique_violation';
+  end if;
+  return new;
+end
+$$;
+revoke all on function app.one_entry_a_position() from public;
+create trigger one_entry_a_position before insert on public.call_log
+  for each row execute function app.one_entry_a_position();
+
+
+-- Policies of the parent don't cover a partition that is named directly: partitions live in a schema that nobody is
+-- let into, are granted to nobody, and have forced row-level security without a policy besides.
+-- A row always has a place: what no month covers goes here.
+create table app.call_log_rest partition of public.call_log default;
+alter table app.call_log_rest enable row level security;
+alter table app.call_log_rest force row level security;
+revoke all on app.call_log_rest from public, anon, authenticated, service_role;
+create trigger no_truncate before truncate on app.call_log_rest
+  for each statement execute function app.refuse_change();
+
+-- Months from this one to `ahead` months on; the number made. Safe to call at any time by any number of processes.
+create function app.ensure_partitions(ahead integer default 3) returns integer
+language plpgsql security definer
+set search_path = ''
+set lock_timeout = '2s'
+set timezone = 'UTC'
+as $$
+declare
+  month timestamptz;
+  part text;
+  made integer := 0;
+begin
+  perform pg_catalog.pg_advisory_xact_lock(7308332045230399);
+  for step in 0 .. least(ahead, 24) loop
+    month := pg_catalog.date_trunc('month', pg_catalog.now()) + pg_catalog.make_interval(months => step);
+    part := 'call_log_' || pg_catalog.to_char(month, 'YYYY_MM');
+    continue when pg_catalog.to_regclass('app.' || part) is not null;
+    begin
+      execute pg_catalog.format(
+        'create table app.%I partition of public.call_log for values from (%L) to (%L)',
+        part, month, month + pg_catalog.make_interval(months => 1));
+      execute pg_catalog.format('alter table app.%I enable row level security', part);
+      execute pg_catalog.format('alter table app.%I force row level security', part);
+      execute pg_catalog.format('revoke all on app.%I from public, anon, authenticated, service_role', part);
+      execute pg_catalog.format(
+        'create trigger no_truncate before truncate on app.%I for each statement execute function app.refuse_change()',
+        part);
+      made := made + 1;
+    exception
+      -- rows of that month are already in call_log_rest, or traffic holds the lock: both are fine as they are
+      when check_violation or lock_not_available then null;
+    end;
+  end loop;
+  return made;
+end
+$$;
+revoke all on function app.ensure_partitions(integer) from public;
+grant execute on function app.ensure_partitions(integer) to chatsmart_app;
+select app.ensure_partitions();

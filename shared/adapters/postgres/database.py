@@ -1,0 +1,216 @@
+"""The way into Postgres: a pool, a tenant's transaction, and faults instead of driver errors."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+
+from shared.adapters.postgres.queries import load
+from shared.core.faults import OurFault, Unavailable
+from shared.core.ids import TenantId
+
+Record: TypeAlias = asyncpg.Record
+Connection: TypeAlias = "PoolConnectionProxy[Record]"
+
+T = TypeVar("T")
+_SQL = load("database")
+_PAUSES = (0.0, 0.05, 0.2, 0.5)
+"""Seconds before each further try to open a transaction: a server that restarts takes about that long."""
+_ACQUIRE = 5.0
+_COMMAND = 30.0
+"""Seconds: how long to wait for a free connection, and for a statement."""
+
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,
+    OSError,  # TimeoutError among them
+)
+"""The server is not there, or goes away, or is the wrong one of a pair."""
+
+
+class _Session(asyncpg.Connection):
+    """A connection that leaves nothing behind: all settings are local to a transaction, so returning it to the pool
+    needs no round trip to wipe it."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class Database:
+    """A pool of connections as the app's own, confined role."""
+
+    def __init__(self, dsn: str, *, size: int = 10, cached: bool | None = None) -> None:
+        """`cached` keeps prepared statements between transactions: a round trip less for each, but it breaks behind a
+        transaction pooler (Supavisor, PgBouncer). Left out, it is on over a unix socket only."""
+        self._dsn, self._size = dsn, size
+        self._cached = parse_qs(urlsplit(dsn).query).get("host", [""])[0].startswith("/") if cached is None else cached
+        self._open: asyncpg.Pool[Record] | None = None
+
+    @classmethod
+    async def open(cls, dsn: str, *, size: int = 10, cached: bool | None = None) -> "Database":
+        """A database that is connected."""
+        database = cls(dsn, size=size, cached=cached)
+        await database.connect()
+        return database
+
+    async def connect(self) -> None:
+        """Connect, and refuse a login that row-level security does not bind. Raises Unavailable, and OurFault for a
+        login that must not be used."""
+        with _translated():
+            self._open = await asyncpg.create_pool(
+                self._dsn,
+                min_size=1,
+                max_size=self._size,
+                statement_cache_size=100 if self._cached else 0,
+                command_timeout=_COMMAND,
+                connection_class=_Session,
+                timeout=_ACQUIRE,
+            )
+        try:
+            await self._check_login()
+        except BaseException:
+            await self.close()
+            raise
+
+    @property
+    def _pool(self) -> "asyncpg.Pool[Record]":
+        if self._open is None:
+            raise Unavailable("Postgres is not connected yet.")
+        return self._open
+
+    async def _check_login(self) -> None:
+        unbound = (await self.call(_SQL["privileges"]))[0]["unbound"]
+        if unbound:
+            raise OurFault(
+                f"DATABASE_URL logs in as a role that row-level security does not bind (through {', '.join(unbound)}). "
+                "Use the role chatsmart_app; only migrations may use an administrator."
+            )
+        if not (await self.call(_SQL["confined"]))[0][0]:
+            raise OurFault(
+                "DATABASE_URL logs in as a role that may not act for tenants: use chatsmart_app, "
+                "and apply the migrations first ('chatsmart migrate')."
+            )
+
+    async def close(self) -> None:
+        """Close the pool; connections still in use are cut after some seconds."""
+        pool, self._open = self._open, None
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(3):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+    async def ready(self) -> None:
+        """Raises Unavailable where Postgres does not answer."""
+        await self.call(_SQL["ready"])
+
+    @contextlib.asynccontextmanager
+    async def tenant(self, tenant: TenantId) -> AsyncIterator[Connection]:
+        """A transaction that sees and writes this tenant's rows only. It commits where the block ends well.
+
+        Raises Unavailable where the connection is lost: before the first statement after some tries, later at once,
+        and then the block may have been committed or not.
+        """
+        opening = _opening(tenant)
+        with _translated():
+            connection = await self._try(lambda fresh: _begun(fresh, opening), keep=True)
+            try:
+                yield connection
+                await connection.execute("commit")
+            except BaseException:
+                await _rollback(connection)
+                raise
+            finally:
+                await self._give_back(connection)
+
+    async def call(self, statement: str, *arguments: object) -> Sequence[Record]:
+        """One statement as the app itself, outside any tenant: narrow functions only, nothing else is granted.
+
+        The statement must bear repeating: it is sent again where the connection is lost. Raises Unavailable.
+        """
+        with _translated():
+            return await self._try(lambda connection: connection.fetch(statement, *arguments))
+
+    async def _try(self, act: Callable[[Connection], Awaitable[T]], *, keep: bool = False) -> T:
+        """`act` on a connection, again on another one where it is lost; `keep` leaves it with the caller."""
+        for last, pause in enumerate(_PAUSES, start=1):
+            if pause:
+                await asyncio.sleep(pause)
+            connection: Connection | None = None
+            done = False
+            try:
+                connection = await self._pool.acquire(timeout=_ACQUIRE)
+                result = await act(connection)
+                done = True
+                return result
+            except _LOST as error:
+                if isinstance(error, TimeoutError) or last == len(_PAUSES):
+                    raise
+            finally:
+                if connection is not None and not (keep and done):
+                    await self._give_back(connection)
+        raise AssertionError("unreachable")
+
+    async def _give_back(self, connection: Connection) -> None:
+        with contextlib.suppress(*_LOST, asyncpg.PostgresError):
+            await self._pool.release(connection)
+
+
+async def _begun(connection: Connection, opening: str) -> Connection:
+    """The connection with a transaction open: nothing has been done in it yet, so losing it here is no loss."""
+    try:
+        await connection.execute(opening)
+    except BaseException:
+        await _rollback(connection)
+        raise
+    return connection
+
+
+async def _rollback(connection: Connection) -> None:
+    with contextlib.suppress(*_LOST, asyncpg.PostgresError):
+        await connection.execute("rollback")
+
+
+def _opening(tenant: TenantId) -> str:
+    """Begin and confine, in one packet. The UUID is parsed first, so nothing but hex digits reaches the text."""
+    try:
+        canonical = UUID(tenant)
+    except ValueError:
+        raise OurFault("A tenant id reached the database that is no UUID.") from None
+    return (
+        "begin; select set_config('role', 'authenticated', true), "
+        f"""set_config('request.jwt.claims', '{{"role":"authenticated","tenant_id":"{canonical}"}}', true)"""
+    )
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except _LOST as error:
+        raise Unavailable(f"Postgres can't be reached ({type(error).__name__}).") from error
+    except asyncpg.UniqueViolationError:
+        raise  # the adapters know what it means
+    except (asyncpg.PostgresError, UnicodeEncodeError) as error:
+        raise OurFault(f"Postgres refused a statement ({type(error).__name__}).") from error
+
+
+def text_of(value: Any) -> str:
+    """A value as the JSON text that is stored. Raises OurFault for what JSON can't hold."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError as error:
+        raise OurFault(f"A value can't be stored as JSON: {error}.") from error

@@ -1,0 +1,49 @@
+-- name: put
+-- Insert, or bring up to date. A new document's first beat is its creation; later ones come by `beat`.
+insert into public.documents (
+  tenant_id, id, trace_id, pipeline, status, created_at, finished_at, actor, given, text, data, steps, fault,
+  cost_micros, budget_micros, simulated, version, beat_at
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $6)
+on conflict (tenant_id, id) do update set
+  trace_id = excluded.trace_id, pipeline = excluded.pipeline, status = excluded.status,
+  created_at = excluded.created_at, finished_at = excluded.finished_at, actor = excluded.actor,
+  given = excluded.given, text = excluded.text, data = excluded.data, steps = excluded.steps,
+  fault = excluded.fault, cost_micros = excluded.cost_micros, budget_micros = excluded.budget_micros,
+  simulated = excluded.simulated, version = excluded.version
+
+-- name: get
+select
+  tenant_id, id, trace_id, pipeline, status, created_at, finished_at, actor, given, text, data, steps, fault,
+  cost_micros, budget_micros, simulated, version
+from public.documents
+where tenant_id = $1 and id = $2
+
+-- name: listed
+-- Newest first, past the document $2. A cursor that names nothing gives nothing.
+select
+  tenant_id, id, trace_id, pipeline, status, created_at, finished_at, actor, given, text, data, steps, fault,
+  cost_micros, budget_micros, simulated, version
+from public.documents
+where tenant_id = $1
+  and ($2::text is null or (created_at, id) < (
+    select d.created_at, d.id from public.documents as d where d.tenant_id = $1 and d.id = $2))
+  and ($4::text is null or pipeline = $4)
+order by created_at desc, id desc
+limit $3
+
+-- name: beat
+update public.documents set beat_at = $3 where tenant_id = $1 and id = $2 and status = 'running'
+
+-- name: orphans
+-- Across tenants, so through a narrow function.
+select tenant_id, run_id from app.orphans($1, $2)
+
+-- name: spent
+-- What a tenant's documents cost in a span of time, for the ledger whose Redis was lost. A document counts when it
+-- ends; the first condition is for the index, and no run lasts for days.
+select coalesce(sum(cost_micros), 0)::bigint
+from public.documents
+where tenant_id = $1
+  and created_at >= $2::timestamptz - interval '3 days'
+  and coalesce(finished_at, created_at) >= $2
+  and coalesce(finished_at, created_at) < $3

@@ -1,0 +1,59 @@
+"""API keys and tenants in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from shared.core.faults import Conflict, NotYours
+from shared.core.ids import KeyId, TenantId
+from shared.core.tenant import Principal
+from shared.ports.keys import ApiKey
+
+
+class MemoryKeys:
+    """`ports.keys.Keys`."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[TenantId, str] = {}
+        self._keys: dict[tuple[TenantId, KeyId], ApiKey] = {}
+        self._digests: dict[bytes, tuple[TenantId, KeyId]] = {}
+
+    async def principal(self, digest: bytes, at: datetime) -> Principal | None:
+        """See the port."""
+        name = self._digests.get(digest)
+        if name is None:
+            return None
+        key = self._keys[name]
+        if any(end is not None and end <= at for end in (key.expires, key.revoked)):
+            return None
+        return Principal(key.tenant, str(key.id), key.id, key.scopes)
+
+    async def create(self, key: ApiKey, digest: bytes) -> None:
+        """See the port. Raises Conflict where the id or the digest is taken, NotYours without the tenant."""
+        if key.tenant not in self._tenants:
+            raise NotYours("There is no such tenant.")
+        if (key.tenant, key.id) in self._keys or digest in self._digests:
+            raise Conflict("There is such a key already.")
+        self._keys[key.tenant, key.id] = key
+        self._digests[digest] = (key.tenant, key.id)
+
+    async def listed(self, tenant: TenantId, after: str | None, limit: int) -> Sequence[ApiKey]:
+        """See the port. A cursor that names no key gives an empty page."""
+        own = [key for (owner, _), key in self._keys.items() if owner == tenant]
+        own.sort(key=lambda key: (key.created, key.id), reverse=True)
+        if after is not None:
+            names = [key.id for key in own]
+            own = own[names.index(KeyId(after)) + 1 :] if after in names else []
+        return tuple(own[:limit])
+
+    async def revoke(self, tenant: TenantId, key: KeyId, at: datetime) -> bool:
+        """See the port."""
+        found = self._keys.get((tenant, key))
+        if found is None:
+            return False
+        self._keys[tenant, key] = replace(found, revoked=found.revoked or at)
+        return True
+
+    async def ensure_tenant(self, tenant: TenantId, name: str) -> None:
+        """See the port."""
+        self._tenants.setdefault(tenant, name)

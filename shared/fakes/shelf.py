@@ -1,0 +1,75 @@
+"""Documents in memory."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.core.entry import Entry
+from shared.core.faults import OurFault
+from shared.core.ids import RunId, TenantId
+from shared.core.money import Micros
+from shared.fakes.log import MemoryLog, one_tenant, stored_text, through_json
+from shared.ports.shelf import Document
+
+
+class MemoryShelf:
+    """`ports.shelf.Shelf`, beside a log that its entries go to."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+        self._documents: dict[tuple[TenantId, RunId], Document] = {}
+        self._beats: dict[tuple[TenantId, RunId], datetime] = {}
+
+    async def put(self, document: Document, entries: Sequence[Entry] = ()) -> None:
+        """See the port."""
+        if entries and one_tenant(entries) != document.tenant:
+            raise OurFault("A document can't be put with another tenant's entries.")
+        stored_text(document.id, document.text, document.pipeline, document.actor, document.version)
+        stored = document.with_(
+            given=through_json(document.given),
+            data=through_json(document.data),
+            fault=through_json(document.fault),
+        )
+        await self._log.append(entries)
+        name = (document.tenant, document.id)
+        self._documents[name] = stored
+        self._beats.setdefault(name, document.created)
+
+    async def get(self, tenant: TenantId, run: RunId) -> Document | None:
+        """See the port."""
+        return self._documents.get((tenant, run))
+
+    async def listed(
+        self, tenant: TenantId, after: str | None, limit: int, pipeline: str | None = None
+    ) -> Sequence[Document]:
+        """See the port. A cursor that names no document gives an empty page."""
+        own = [document for (owner, _), document in self._documents.items() if owner == tenant]
+        own.sort(key=lambda document: (document.created, document.id), reverse=True)
+        if after is not None:
+            names = [document.id for document in own]
+            own = own[names.index(RunId(after)) + 1 :] if after in names else []
+        return tuple(document for document in own if pipeline in (None, document.pipeline))[:limit]
+
+    async def beat(self, tenant: TenantId, run: RunId, at: datetime) -> None:
+        """See the port."""
+        found = self._documents.get((tenant, run))
+        if found is not None and found.status == "running":
+            self._beats[tenant, run] = at
+
+    async def orphans(self, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
+        """See the port; the longest silent first."""
+        silent = [
+            (beat, name)
+            for name, beat in self._beats.items()
+            if beat < before and self._documents[name].status == "running"
+        ]
+        return tuple(name for _, name in sorted(silent)[:limit])
+
+    async def spent(self, tenant: TenantId, since: datetime, until: datetime) -> Micros:
+        """What documents that ended in [since, until) cost, in micro-dollars."""
+        return Micros(
+            sum(
+                document.cost
+                for (owner, _), document in self._documents.items()
+                if owner == tenant and since <= (document.finished or document.created) < until
+            )
+        )
