@@ -23,7 +23,8 @@ def usage_json(usage: Usage | None, cost: int | None) -> dict[str, Any]:
 
 
 def document_json(document: Document) -> dict[str, Any]:
-    """A document as its owner sees it."""
+    """A document as its owner sees it; `rerun_of` where it is one."""
+    origin = {} if document.parent is None else {"rerun_of": document.parent}
     return {
         "id": document.id,
         "object": "document",
@@ -41,6 +42,7 @@ def document_json(document: Document) -> dict[str, Any]:
         "steps": [asdict(line) for line in document.steps],
         "simulated": document.simulated,
         "error": None if document.fault is None else dict(document.fault),
+        **origin,
     }
 
 
