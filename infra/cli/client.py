@@ -1,6 +1,7 @@
 """The HTTP API as the verbs use it: JSON in and out, event streams, and refusals in words."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
@@ -15,6 +16,7 @@ Json = dict[str, Any]
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0
 """Silence past this is a lost connection: a document's stream brings a heartbeat every 15 seconds."""
+_RUN = re.compile(r"[a-z]{2,8}_[0-9a-f]{32}")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -108,6 +110,20 @@ class Client:
 def connect(url: str | None, key: str | None) -> Client:
     """A client for the server that the options name."""
     return Client(find(url, key))
+
+
+def named(client: Client, run: str) -> str:
+    """The id that was meant: `last` is the newest document. Raises Trouble for a text that can't be an id."""
+    if run == "last":
+        rows = client.call("GET", "/v1/documents", params={"limit": 1}).get("data") or []
+        if not rows:
+            raise Trouble('There is no document yet: `chatsmart generate article --brief "…"` writes one.')
+        return str(rows[0]["id"])
+    if not _RUN.fullmatch(run):
+        raise Trouble(
+            f"'{run}' is no id: they look like doc_0193…, and `last` is the newest document.", code=2
+        )
+    return run
 
 
 def _told(answer: httpx.Response) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.cli import follow
-from infra.cli.client import Client, Json, connect
+from infra.cli.client import Client, Json, connect, named
 from infra.cli.screen import put, say
 from infra.cli.trouble import Trouble
 

@@ -1,6 +1,7 @@
 """`chatsmart VERB`. Each verb's module is imported when the verb is called, so that help and completion are instant."""
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,7 +50,7 @@ audit_app = typer.Typer(help="The call log.", no_args_is_help=True, cls=_Verbs, 
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 
-RunId = Annotated[str, typer.Argument(metavar="ID", help="Of a document or chat: doc_… or chat_….")]
+RunId = Annotated[str, typer.Argument(metavar="ID", help="doc_… or chat_…; last is the newest document.")]
 
 
 @app.command()
@@ -214,5 +215,14 @@ def audit_verify(as_json: AsJson = False, url: Url = None, key: Key = None) -> N
 
 
 def main() -> None:
-    """The entry point."""
-    app(prog_name="chatsmart")
+    """The entry point. A defect of ours is told in a line as well; `python -X dev -m infra.cli …` shows its trace."""
+    try:
+        app(prog_name="chatsmart")
+    except Exception as error:  # the edge of the process
+        if sys.flags.dev_mode:
+            raise
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        _complain(
+            f"chatsmart broke: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno}). Please report it."
+        )
+        sys.exit(1)

@@ -3,7 +3,7 @@
 import sys
 from hashlib import sha256
 
-from infra.cli.client import Client, Json, connect
+from infra.cli.client import Client, Json, connect, named
 from infra.cli.screen import put
 from infra.cli.shut import sockets_shut
 from infra.cli.trouble import Trouble
@@ -12,37 +12,37 @@ from infra.cli.trouble import Trouble
 def replay(run: str, *, verify: bool, as_json: bool, url: str | None, key: str | None) -> None:
     """Fetch the run's entries, shut the sockets, rebuild; print the text, or with `verify` the digests."""
     with connect(url, key) as client:
+        run = named(client, run)
         rows = _tape(client, run)
     # Imported while sockets are open, so that nothing but the rebuilding happens behind the shut door.
     from shared.core.faults import Fault
     from shared.documents.replayed import replayed
     from shared.documents.tape import entries_from_json
+    from shared.pipelines import PIPELINES
 
     try:
         with sockets_shut():
-            again = replayed(entries_from_json(rows))
+            again = replayed(PIPELINES, entries_from_json(rows))
     except Fault as fault:
         raise Trouble(f"{run} can't be rebuilt: {fault.message}") from None
-    stream = sha256(again.sse).hexdigest()
+    found = {
+        "id": run,
+        "identical": again.identical,
+        "entries": len(rows),
+        # The JSON of an event holds no raw line break, so this counts events and nothing else.
+        "events": again.sse.count(b"\nevent: "),
+        "bytes": len(again.sse),
+        "sha256": again.sha256,
+        "text_sha256": sha256(again.document.text.encode()).hexdigest(),
+        "detail": again.detail,
+    }
     if as_json:
-        put(
-            {
-                "id": run,
-                "identical": again.identical,
-                "sha256": again.sha256,
-                "sse_sha256": stream,
-                "events": len(again.events),
-                "entries": len(rows),
-                "detail": again.detail,
-                **({} if verify else {"text": again.document.text}),
-            }
-        )
+        put(found if verify else {**found, "text": again.document.text})
     elif verify:
-        print(f"run        {run}")
-        print(f"entries    {len(rows)} read, then every socket shut")
-        print(f"events     {len(again.events)} rebuilt, {len(again.sse)} bytes")
-        print(f"document   sha256 {again.sha256}")
-        print(f"stream     sha256 {stream}")
+        print(f"run       {run}")
+        print(f"entries   {found['entries']} read, then every socket shut")
+        print(f"events    {found['events']} in {found['bytes']} bytes, sha256 {found['sha256']}")
+        print(f"document  {len(again.document.text)} characters, sha256 {found['text_sha256']}")
         print("identical" if again.identical else f"NOT identical: {again.detail}")
     else:
         text = again.document.text

@@ -35,14 +35,25 @@ def local_home() -> Path:
 
 def running(home: Path) -> Server | None:
     """The server that `chatsmart up` left word of; None where there is none or its process is gone."""
-    import psutil
-
     try:
         note = json.loads((home / SERVER_FILE).read_text("utf-8"))
         server = Server(str(note["url"]), int(note["pid"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        since = float(note.get("born", 0))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return server if psutil.pid_exists(server.pid) else None
+    lives = born(server.pid)
+    # A process number is used again: after a kill -9 it may be anybody's.
+    return server if lives and (not since or abs(lives - since) < 2) else None
+
+
+def born(pid: int) -> float:
+    """When a process began, in seconds of the epoch; 0 where there is none of that number."""
+    import psutil
+
+    try:
+        return float(psutil.Process(pid).create_time())
+    except (psutil.NoSuchProcess, psutil.AccessDenied, ValueError, OverflowError):
+        return 0.0
 
 
 def find(url: str | None, key: str | None) -> Target:

@@ -12,6 +12,7 @@ from infra.cli.main import app
 from infra.cli.sse import read
 from tests.unit.loopback import Loopback, as_json, loopback, problem, stream
 
+RUN = f"doc_{'ab' * 16}"
 CHAT = "POST /v1/chat/completions"
 
 
@@ -123,18 +124,34 @@ def test_a_broken_chain_ends_with_one(server: Loopback, broken: str | None, code
 
 def test_replay_of_an_unknown_run_says_so(server: Loopback) -> None:
     """What the server has not is told in its own words."""
-    server.on("GET /v1/audit/doc_0/tape", problem(404, "There is no document 'doc_0'."))
-    done = run(server, "replay", "doc_0")
+    server.on(f"GET /v1/audit/{RUN}/tape", problem(404, "There is no such document."))
+    done = run(server, "replay", RUN)
     assert done.exit_code == 1
-    assert done.stderr == "There is no document 'doc_0'.\n"
+    assert done.stderr == "There is no such document.\n"
 
 
 def test_a_tape_that_is_none_is_refused(server: Loopback) -> None:
     """Rows that are no entries are told as such, not as a stack trace."""
-    server.on("GET /v1/audit/doc_0/tape", as_json({"entries": [{"kind": "run"}]}))
-    done = run(server, "replay", "doc_0", "--verify")
+    server.on(f"GET /v1/audit/{RUN}/tape", as_json({"entries": [{"kind": "run"}]}))
+    done = run(server, "replay", RUN, "--verify")
     assert done.exit_code == 1
     assert "can't be rebuilt" in done.stderr
+
+
+def test_last_is_the_newest_document(server: Loopback) -> None:
+    """`last` stands for the newest document's id; without one the way to get one is told."""
+    server.on("GET /v1/documents", as_json({"data": [{"id": RUN}], "next": None}))
+    server.on(f"GET /v1/audit/{RUN}/tape", problem(404, "It was here a moment ago."))
+    assert "a moment ago" in run(server, "replay", "last").stderr
+    server.on("GET /v1/documents", as_json({"data": [], "next": None}))
+    assert "chatsmart generate" in run(server, "replay", "last").stderr
+
+
+@pytest.mark.parametrize("wrong", ["doc_0", "../../keys", "doc_" + "g" * 32, ""])
+def test_what_is_no_id_is_not_sent(server: Loopback, wrong: str) -> None:
+    """A text that can't be an id ends with 2, and no request is made of it."""
+    assert run(server, "replay", wrong).exit_code == 2
+    assert not server.asked
 
 
 class TestTarget:
