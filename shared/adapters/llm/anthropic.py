@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.adapters.llm import jsontext, said, schemas
 from shared.adapters.llm.openai_chat import headers
-from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire
+from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire, word
 from shared.core.chunk import Chunk, Citation, Finish, Reasoning, Text, ToolCallPart, Used
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Image, Message, Prompt, Tool, ToolCall
@@ -171,8 +171,8 @@ class MessagesDecoder(Decoder):
             self._stop(data.get("index", -1), out)
         elif kind == "message_start":
             message = data["message"]
-            self.response_id = message.get("id") or ""
-            self.model = message.get("model") or ""
+            self.response_id = word(message.get("id"))
+            self.model = word(message.get("model"))
             self._count(message.get("usage"), out)
         elif kind == "message_delta":
             self._count(data.get("usage"), out)
@@ -184,8 +184,8 @@ class MessagesDecoder(Decoder):
 
     def whole(self, data: Json, out: list[Chunk]) -> None:
         """One `message`."""
-        self.response_id = data.get("id") or ""
-        self.model = data.get("model") or ""
+        self.response_id = word(data.get("id"))
+        self.model = word(data.get("model"))
         for index, block in enumerate(data["content"]):
             self._start(index, block, out)
             self._stop(index, out)
@@ -196,13 +196,13 @@ class MessagesDecoder(Decoder):
         kind = delta["type"]
         if kind == "text_delta":
             if delta["text"]:
-                out.append(Text(delta["text"]))
+                out.append(Text("" + delta["text"]))
         elif kind == "input_json_delta":
             if index in self._tools and delta["partial_json"]:
                 self._open.pop(index, None)
-                out.append(ToolCallPart(self._tools[index], arguments=delta["partial_json"]))
+                out.append(ToolCallPart(self._tools[index], arguments="" + delta["partial_json"]))
         elif kind == "thinking_delta":
-            out.append(Reasoning(delta["thinking"]))
+            out.append(Reasoning("" + delta["thinking"]))
         elif kind == "citations_delta":
             self._cite(delta.get("citation") or {}, out)
 
@@ -212,14 +212,14 @@ class MessagesDecoder(Decoder):
             for citation in block.get("citations") or ():
                 self._cite(citation, out)
             if block.get("text"):
-                out.append(Text(block["text"]))
+                out.append(Text("" + block["text"]))
         elif kind == "thinking":
             if block.get("thinking"):
-                out.append(Reasoning(block["thinking"]))
+                out.append(Reasoning("" + block["thinking"]))
         elif kind == "tool_use":
             self._tools[index] = len(self._tools)
             self._open[index] = block.get("input") or {}
-            out.append(ToolCallPart(self._tools[index], block.get("id") or "", block.get("name") or ""))
+            out.append(ToolCallPart(self._tools[index], word(block.get("id")), word(block.get("name"))))
 
     def _stop(self, index: int, out: list[Chunk]) -> None:
         if arguments := self._open.pop(index, None):
@@ -229,7 +229,7 @@ class MessagesDecoder(Decoder):
         url = citation.get("url")
         if url and url not in self._cited:
             self._cited.add(url)
-            out.append(Citation(url, citation.get("title") or ""))
+            out.append(Citation("" + url, word(citation.get("title"))))
 
     def _count(self, report: Mapping[str, Any] | None, out: list[Chunk]) -> None:
         """Counts are cumulative; one that is missing or null in a later report keeps its value."""

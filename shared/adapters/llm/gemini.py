@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.adapters.llm import jsontext, said, schemas
 from shared.adapters.llm.openai_chat import headers
-from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire
+from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire, word
 from shared.core.chunk import Chunk, Citation, Finish, Reasoning, Text, ToolCallPart, Used
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Image, Message, Prompt
@@ -165,13 +165,15 @@ class GeminiDecoder(Decoder):
 
     def whole(self, data: Json, out: list[Chunk]) -> None:
         """One response that is the whole answer."""
+        if not data.keys() & {"candidates", "promptFeedback", "usageMetadata"}:
+            raise KeyError("candidates")
         self.event(data, out)
         self.finish = self.finish or "other"
 
     def event(self, data: Json, out: list[Chunk]) -> None:
         """One response, or one piece of it."""
-        self.response_id = self.response_id or data.get("responseId") or ""
-        self.model = data.get("modelVersion") or self.model
+        self.response_id = self.response_id or word(data.get("responseId"))
+        self.model = word(data.get("modelVersion")) or self.model
         for candidate in data.get("candidates") or ():
             if not candidate.get("index"):
                 self._candidate(candidate, out)
@@ -183,7 +185,7 @@ class GeminiDecoder(Decoder):
     def _candidate(self, candidate: Json, out: list[Chunk]) -> None:
         for part in (candidate.get("content") or {}).get("parts") or ():
             if text := part.get("text"):
-                out.append(Reasoning(text) if part.get("thought") else Text(text))
+                out.append(Reasoning("" + text) if part.get("thought") else Text("" + text))
             elif (call := part.get("functionCall")) is not None:
                 self._call(call, out)
         for found in (candidate.get("groundingMetadata") or {}).get("groundingChunks") or ():
@@ -191,7 +193,7 @@ class GeminiDecoder(Decoder):
             url = source.get("uri")
             if url and url not in self._cited:
                 self._cited.add(url)
-                out.append(Citation(url, source.get("title") or ""))
+                out.append(Citation("" + url, word(source.get("title"))))
         if reason := candidate.get("finishReason"):
             finish = _FINISH.get(reason, "other")
             self.finish = finish
@@ -201,9 +203,9 @@ class GeminiDecoder(Decoder):
     def _call(self, call: Json, out: list[Chunk]) -> None:
         """A call comes whole. Where Gemini gives no id, ours is made of the response's, so that it is the same on
         every reading and another in every response."""
-        identifier = call.get("id") or f"call_{self.response_id}_{self._calls}"
+        identifier = word(call.get("id")) or f"call_{self.response_id}_{self._calls}"
         arguments = jsontext.text(call["args"]) if call.get("args") else ""
-        out.append(ToolCallPart(self._calls, identifier, call.get("name") or "", arguments))
+        out.append(ToolCallPart(self._calls, identifier, word(call.get("name")), arguments))
         self._calls += 1
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.adapters.llm import jsontext, said, schemas
-from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire, bearer
+from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire, bearer, word
 from shared.core.chunk import Chunk, Citation, Finish, Reasoning, Refusal, Text, ToolCallPart, Used
 from shared.core.faults import Overloaded, Rejected
 from shared.core.model_spec import ModelSpec
@@ -173,8 +173,8 @@ class ChatDecoder(Decoder):
     def event(self, data: Json, out: list[Chunk]) -> None:
         """One `chat.completion.chunk`."""
         if not self.response_id:
-            self.response_id = data.get("id") or ""
-            self.model = data.get("model") or ""
+            self.response_id = word(data.get("id"))
+            self.model = word(data.get("model"))
         choices = data.get("choices")
         if choices:
             for choice in choices:
@@ -187,8 +187,8 @@ class ChatDecoder(Decoder):
 
     def whole(self, data: Json, out: list[Chunk]) -> None:
         """One `chat.completion`."""
-        self.response_id = data.get("id") or ""
-        self.model = data.get("model") or ""
+        self.response_id = word(data.get("id"))
+        self.model = word(data.get("model"))
         choice = data["choices"][0]
         self._choice(choice, choice["message"], out)
         self.extras(data, out)
@@ -219,7 +219,7 @@ class ChatDecoder(Decoder):
                 out.append(Text(content if type(content) is str else plain(content)))
             if refusal := said_now.get("refusal"):
                 self._refused = True
-                out.append(Refusal(refusal))
+                out.append(Refusal("" + refusal))
             if calls := said_now.get("tool_calls"):
                 self._calls(calls, out)
             for note in said_now.get("annotations") or ():
@@ -235,11 +235,13 @@ class ChatDecoder(Decoder):
                 index = position
             part = call.get("function") or call.get("custom") or {}
             arguments = part.get("arguments") or part.get("input") or ""
+            if type(arguments) is not str:
+                arguments = jsontext.text(arguments)  # some servers of this format send the object itself
             if index in self._called:
                 out.append(ToolCallPart(index, arguments=arguments))
             else:
                 self._called.add(index)
-                out.append(ToolCallPart(index, call.get("id") or "", part.get("name") or "", arguments))
+                out.append(ToolCallPart(int(index), word(call.get("id")), word(part.get("name")), arguments))
 
     def _finished(self, reason: str) -> None:
         if reason == "error":

@@ -13,7 +13,7 @@ from typing import Any
 from shared.adapters.llm import jsontext, said, schemas
 from shared.adapters.llm.failures import failure
 from shared.adapters.llm.openai_chat import headers, tool_choice
-from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire, bearer
+from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire, bearer, word
 from shared.core.chunk import Chunk, Citation, Finish, Reasoning, Refusal, Text, ToolCallPart, Used
 from shared.core.faults import Rejected
 from shared.core.model_spec import ModelSpec
@@ -153,7 +153,7 @@ class ResponsesDecoder(Decoder):
             self._more(data["output_index"], data["delta"], out)
         elif kind in ("response.reasoning_summary_text.delta", "response.reasoning_text.delta"):
             self._thought = True
-            out.append(Reasoning(data["delta"]))
+            out.append(Reasoning("" + data["delta"]))
         elif kind == "response.reasoning_summary_part.added":
             if self._thought:
                 out.append(Reasoning("\n\n"))
@@ -168,8 +168,8 @@ class ResponsesDecoder(Decoder):
 
     def whole(self, data: Json, out: list[Chunk]) -> None:
         """One `response` object, whatever its status."""
-        self.response_id = data.get("id") or ""
-        self.model = data.get("model") or ""
+        self.response_id = word(data.get("id"))
+        self.model = word(data.get("model"))
         if data.get("object") not in (None, "response"):
             raise KeyError(f"a response, not {data.get('object')}")
         for index, item in enumerate(data.get("output") or ()):
@@ -187,8 +187,8 @@ class ResponsesDecoder(Decoder):
             self.whole(response, out)
             self.over(out)
         elif not self.response_id:
-            self.response_id = response.get("id") or ""
-            self.model = response.get("model") or ""
+            self.response_id = word(response.get("id"))
+            self.model = word(response.get("model"))
 
     def _item(self, index: int, item: Json, out: list[Chunk]) -> None:
         kind = item.get("type")
@@ -218,25 +218,25 @@ class ResponsesDecoder(Decoder):
         if text:
             key = (place.get("output_index", 0), place.get("content_index", 0))
             self._streamed[key] = self._streamed.get(key, 0) + len(text)
-            out.append(chunk(text))
+            out.append(chunk("" + text))
 
     def _call(self, index: int, item: Json, out: list[Chunk]) -> None:
         if item.get("type") in _CALLS and index not in self._calls:
             self._calls[index] = len(self._calls)
             self._arguments[index] = 0
-            identifier = item.get("call_id") or item.get("id") or ""
-            out.append(ToolCallPart(self._calls[index], identifier, item.get("name") or ""))
+            identifier = word(item.get("call_id") or item.get("id"))
+            out.append(ToolCallPart(self._calls[index], identifier, word(item.get("name"))))
 
     def _more(self, index: int, arguments: str, out: list[Chunk]) -> None:
         if arguments and index in self._calls:
             self._arguments[index] += len(arguments)
-            out.append(ToolCallPart(self._calls[index], arguments=arguments))
+            out.append(ToolCallPart(self._calls[index], arguments="" + arguments))
 
     def _cite(self, note: Mapping[str, Any], out: list[Chunk]) -> None:
         url = note.get("url")
         if note.get("type") == "url_citation" and url and url not in self._cited:
             self._cited.add(url)
-            out.append(Citation(url, note.get("title") or ""))
+            out.append(Citation("" + url, word(note.get("title"))))
 
     def _finish(self, response: Json) -> Finish:
         match response.get("status", "completed"):

@@ -47,13 +47,17 @@ def encode(spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) ->
     return Encoded("/chat/completions", headers(stream), jsontext.write(body))
 
 
+_ABSURD = Decimal(10_000)
+"""Dollars. No request costs that: a figure past it is a defect of the provider's, not a bill."""
+
+
 def _micros(cost: Any) -> int | None:
     """A price in dollars as micro-dollars; None for nothing and for the zeros of an interim chunk."""
     try:
         dollars = Decimal(str(cost))
     except InvalidOperation:
         return None
-    return from_usd(dollars) if dollars.is_finite() and dollars > 0 else None
+    return from_usd(dollars) if dollars.is_finite() and 0 < dollars < _ABSURD else None
 
 
 class PerplexityDecoder(ChatDecoder):

@@ -20,7 +20,7 @@ from shared.core.prompt import Prompt
 Json = dict[str, Any]
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")
-_WRONG_SHAPE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+_WRONG_SHAPE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What folding raises where a provider sends another type than its format says."""
 
 
@@ -42,8 +42,9 @@ class Encode(Protocol):
 class Decoder(ABC):
     """Folds one reply's JSON into chunks. `finish` is set as soon as the provider says why the answer ended.
 
-    `event` and `whole` may raise AttributeError, IndexError, KeyError, TypeError or ValueError on a shape that the
-    format does not have: the reader turns them into Malformed.
+    `event` and `whole` may raise ArithmeticError, AttributeError, LookupError, TypeError or ValueError on a shape
+    that the format does not have: the reader turns them into Malformed. `"" + value` is the cheap way to raise where
+    a text is none.
     """
 
     __slots__ = ("done", "finish", "model", "response_id")
@@ -186,7 +187,7 @@ class Reader:
         try:
             data = jsontext.read(body)
         except ValueError as error:
-            if not body.strip() or (body.lstrip()[:1] in b"{[" and _breaks_off(body, error)):
+            if not self._opened or (body.lstrip()[:1] in b"{[" and _breaks_off(body, error)):
                 raise Cut("The answer broke off before its end.", provider_status=self._status) from None
             raise Malformed(
                 f"The provider's answer is no JSON: {error}.", provider_status=self._status
@@ -255,6 +256,11 @@ class Wire:
     def reader(self, status: int, headers: Mapping[str, str]) -> Reader:
         """A reader for one reply of this HTTP status and these response headers."""
         return Reader(self.decoder(), status, headers)
+
+
+def word(value: object) -> str:
+    """An id or a name, which some servers leave out, send as null or as a number."""
+    return value if isinstance(value, str) else "" if value is None else str(value)
 
 
 def bearer(key: str) -> Mapping[str, str]:
