@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from shared.core.entry import Entry
 from shared.core.event import Event
 from shared.core.faults import Fault
 from shared.core.ids import RunId, TenantId, TraceId
@@ -14,6 +13,7 @@ from shared.core.usage import NO_USAGE, Usage
 
 RunStatus = Literal["running", "finished", "failed", "cancelled"]
 StepStatus = Literal["running", "finished", "otherwise", "skipped", "failed", "cancelled"]
+STATUSES: tuple[StepStatus, ...] = get_args(StepStatus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class StepView:
     simulated: bool = False
     borrowed: bool = False
     """Whether its answers came free from another run's log (`what_if`)."""
+    saved: Micros = ZERO
+    """What borrowed answers cost when they were made."""
     first_token_ms: int | None = None
     total_ms: int | None = None
 
@@ -110,19 +112,17 @@ class StepDelta:
 
     @property
     def cost(self) -> int:
-        """Micro-dollars more (or, negative, less) than before; a borrowed lane costs what it cost then."""
-        if self.after is None or self.after.borrowed:
-            return 0 if self.after is not None else -(self.before.cost if self.before else 0)
-        return self.after.cost - (self.before.cost if self.before else 0)
+        """Micro-dollars more (or, negative, less) than before; a borrowed answer costs what it cost then."""
+        after = 0 if self.after is None else self.after.cost + self.after.saved
+        return after - (0 if self.before is None else self.before.cost)
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What changed when some steps' models were: `view` is the new run, `tape` its log."""
+    """What changed when some steps' models were: `view` is the new run."""
 
     view: RunView
     steps: tuple[StepDelta, ...]
-    tape: tuple[Entry, ...]
     same_output: bool
 
     @property

@@ -1,0 +1,421 @@
+"""One call to the models: paid for, logged leg by leg, told to readers; or taken from the log (design laws 2 to 4)."""
+
+from asyncio import get_running_loop
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from shared.core.chunk import Chunk, Text
+from shared.core.entry import Entry, EntryKind
+from shared.core.event import Event
+from shared.core.faults import BadRequest, Fault, OverBudget, ProviderFault, TimedOut
+from shared.core.ids import span_of
+from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted
+from shared.core.model_spec import ModelSpec
+from shared.core.money import Micros
+from shared.core.prompt import Prompt
+from shared.ports.models import Models
+from shared.runtime.answer import from_row, to_row, usage_row
+from shared.runtime.budget import Hold
+from shared.runtime.course import Mode
+from shared.runtime.journal import shielded
+from shared.runtime.step import Ladder
+from shared.runtime.tape import Leg, Record, fault_of, fault_row
+
+if TYPE_CHECKING:
+    from shared.runtime.effects import Fx
+
+DEADLINE = 120.0
+"""Seconds for a call, all its legs together, where the step's budget leaves more or names none."""
+IMAGE_TOKENS = 6_000
+"""More than any provider counts for one image at full detail."""
+BYTES_PER_TOKEN = 2
+"""No vocabulary in use needs more tokens than one for two bytes of a prompt (see core/text.py)."""
+PLACE = ("step", "key", "occurrence", "attempt", "leg", "model", "provider", "request")
+"""The columns that an outcome shares with its intent."""
+TOKENS_PER_MESSAGE = 16
+"""What wire formats add around a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call as the log names it."""
+
+    prompt: Prompt
+    request: bytes
+    key: str
+    occurrence: int
+    ladder: Ladder
+    stream: bool
+
+
+def canonical(prompt: Prompt, label: str) -> bytes:
+    """A prompt as bytes: equal prompts, equal bytes, on every machine. Raises BadRequest where it is no JSON."""
+    try:
+        return orjson.dumps([label, prompt], default=dict, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise BadRequest(f"The prompt can't be written as JSON: {error}.") from None
+
+
+def tokens_at_most(asked: Asked) -> int:
+    """An upper bound of the tokens that the prompt takes."""
+    images = [image for message in asked.prompt.messages for image in message.images]
+    size = len(asked.request) - sum(len(image.url) for image in images)
+    around = TOKENS_PER_MESSAGE * (len(asked.prompt.messages) + 1)
+    return size // BYTES_PER_TOKEN + around + IMAGE_TOKENS * len(images)
+
+
+async def act(fx: "Fx", asked: Asked, record: Record | None) -> AsyncGenerator[Chunk | Restarted, None]:
+    """Ask the models. `record` is what an earlier process of this run left of the same call: it is told again, then
+    void."""
+    context = fx.course.context
+    assert context is not None
+    hold, call = _prepared(fx, asked)
+    talk = Talk(fx, asked, record)
+    source = context.models.stream(call)
+    try:
+        async for item in source:
+            if type(item) is Text:
+                talk.hear(item.text)
+                yield item
+                if fx.course.telling.crowded:
+                    await fx.course.telling.room()
+            elif isinstance(item, LegStarted):
+                await talk.open(item)
+            elif isinstance(item, LegEnded):
+                talk.close(item, hold)
+            else:
+                yield talk.keep(item)
+        talk.write()
+    except ProviderFault as fault:
+        talk.write(raised=fault)
+        raise
+    except BaseException:
+        await shielded(_leave(talk, source, context.models, call))
+        raise
+    finally:
+        hold.release()
+
+
+async def _leave(talk: "Talk", source: AsyncGenerator[LegItem, None], models: Models, call: Call) -> None:
+    """The caller goes: the provider is told at once, and what the open leg had come to is written down."""
+    await source.aclose()
+    talk.leave(models.partial(call))
+
+
+def _prepared(fx: "Fx", asked: Asked) -> tuple[Hold, Call]:
+    """The call, with its worst case held. A refusal is written down, for replays meet it too."""
+    course = fx.course
+    try:
+        deadline = _deadline(fx)
+        hold, ladder = _afford(fx, asked)
+    except Fault as fault:
+        refused(fx, asked, fault)
+        raise
+    span = span_of(course.trace, fx.path, asked.key, asked.occurrence)
+    return hold, Call(course.tenant, course.trace, span, asked.prompt, ladder, deadline, asked.stream)
+
+
+def refused(fx: "Fx", asked: Asked, fault: Fault) -> None:
+    """Write down that a call was never sent."""
+    assert fx.course.journal is not None
+    body = {"refused": fault_row(fault), "asked": asked.request.decode()}
+    columns = {"step": fx.path, "key": asked.key, "occurrence": asked.occurrence, "attempt": fx.attempt}
+    fx.course.journal.add("effect", body, **columns)
+
+
+def _deadline(fx: "Fx") -> float:
+    context = fx.course.context
+    if fx.until is None or context is None:
+        return DEADLINE
+    left = fx.until - context.clock.monotonic()
+    if left <= 0:
+        raise TimedOut(f"Step {fx.path} has used up its {fx.step.budget.seconds:g} seconds.")
+    return left
+
+
+def _afford(fx: "Fx", asked: Asked) -> tuple[Hold, Ladder]:
+    """Hold the worst case of the call on any rung; where that does not fit, on those rungs that do. Raises OverBudget
+    where none does."""
+    context = fx.course.context
+    assert context is not None
+    at, read = context.clock.now(), tokens_at_most(asked)
+    money, room = fx.purse.left()
+    fitting: list[tuple[int, int, ModelSpec]] = []
+    worst: list[tuple[int, int]] = []
+    for spec in asked.ladder:
+        wrote = min(asked.prompt.max_output or spec.max_output, spec.max_output)
+        # A later leg may have to read what an earlier one wrote, to go on from there.
+        more = read + wrote if len(asked.ladder) > 1 else read
+        try:
+            cost = spec.worst_case(more, wrote, at)
+        except LookupError:
+            continue
+        worst.append((cost, more + wrote))
+        if cost <= money and more + wrote <= room:
+            fitting.append((cost, more + wrote, spec))
+    if not worst:
+        raise OverBudget("No model on the ladder has a price today, so nothing can be held for the call.")
+    if not fitting:
+        return fx.purse.reserve(*min(worst)), ()
+    hold = fx.purse.reserve(max(cost for cost, _, _ in fitting), max(tokens for _, tokens, _ in fitting))
+    return hold, tuple(spec for _, _, spec in fitting)
+
+
+class Talk:
+    """What is written and told of a call while it goes. Legs of an earlier process count on: `base` came before."""
+
+    __slots__ = (
+        "_asked",
+        "_at",
+        "_base",
+        "_buffer",
+        "_clock",
+        "_ended",
+        "_first",
+        "_fx",
+        "_intent",
+        "_journal",
+        "_leg",
+        "_pieces",
+        "_sent_at",
+        "_telling",
+        "_void",
+        "_waking",
+    )  # fmt: skip
+
+    def __init__(self, fx: "Fx", asked: Asked, record: Record | None) -> None:
+        course = fx.course
+        assert course.journal is not None
+        assert course.context is not None
+        self._fx, self._asked = fx, asked
+        self._journal, self._telling, self._clock = course.journal, course.telling, course.context.clock
+        self._base = len(record.legs) if record is not None else 0
+        self._void = record is not None and _left_over(fx, asked, record)
+        self._leg: LegStarted | None = None
+        self._ended: LegEnded | None = None
+        self._pieces: list[list[Any]] = []
+        self._buffer: list[str] = []
+        self._waking = False
+        self._first = True
+        self._at = self._intent = 0
+        self._sent_at = 0.0
+
+    async def open(self, leg: LegStarted) -> None:
+        """A leg is about to be sent: its intent is durable when this returns (law 3)."""
+        self.write()
+        body: dict[str, Any] = {"why": dict(leg.why), "url": leg.url}
+        if self._first:
+            body["asked"] = self._asked.request.decode()
+            if self._base:
+                body["fresh"] = True
+            if self._void:
+                body["void"] = True
+                say_cut(self._fx, self._asked, f"void {self._base}")
+        self._first = False
+        self._leg = leg
+        self._fx.rung = leg.spec.name
+        self._intent = self._add("intent", leg, body, request=leg.request).position
+        await self._journal.flush()
+        self._sent_at = self._clock.monotonic()
+
+    def hear(self, text: str) -> None:
+        """A piece of text. All that comes in one turn of the event loop, one network read, is one event."""
+        if not self._buffer:
+            self._at = self._ms()
+        self._buffer.append(text)
+        if not self._waking:
+            self._waking = True
+            get_running_loop().call_soon(self._wake)
+
+    def keep(self, item: Chunk | Restarted) -> Chunk | Restarted:
+        """A piece that is no text, or a restart. It as the step is to see it."""
+        self._tell()
+        if isinstance(item, Restarted):
+            item = Restarted(self._base + item.leg)
+            say_cut(self._fx, self._asked, item.leg)
+        self._pieces.append([0, self._ms(), to_row(item)])
+        return item
+
+    def close(self, ended: LegEnded, hold: Hold) -> None:
+        """A leg is over. Its row is written with whatever comes next."""
+        self._tell()
+        self._ended = ended
+        if ended.fault is None:
+            hold.settle(ended.cost, ended.usage.input + ended.usage.output)
+
+    def write(self, *, raised: ProviderFault | None = None) -> None:
+        """Write the outcome of the leg that is over; `raised` where the call ends with it."""
+        self._tell()
+        if self._ended is not None:
+            self._outcome(self._ended, {} if raised is None else {"raised": fault_row(raised)})
+        elif raised is not None and self._leg is not None:
+            self._broken(self._leg, raised.code, {"raised": fault_row(raised)})
+        elif raised is not None:
+            refused(self._fx, self._asked, raised)
+        self._leg = self._ended = None
+        self._pieces = []
+
+    def leave(self, partial: LegEnded | None) -> None:
+        """The caller has gone."""
+        self._tell()
+        ended = self._ended or partial
+        if ended is not None and self._leg is not None:
+            self._outcome(ended, {"left": True} if ended.fault is not None else {})
+        elif self._leg is not None:
+            self._broken(self._leg, "cancelled", {"left": True})
+        self._leg = self._ended = None
+
+    def _outcome(self, ended: LegEnded, more: dict[str, Any]) -> None:
+        assert self._leg is not None
+        body = {
+            "intent": self._intent, "pieces": self._pieces, "simulated": ended.simulated, "status": ended.status,
+            "response_id": ended.response_id, **more,
+        }  # fmt: skip
+        if ended.fault is not None:
+            body["fault"] = fault_row(ended.fault)
+        row = self._add(
+            "outcome", self._leg, body, request=self._leg.request, response=ended.response, usage=ended.usage,
+            cost=ended.cost, finish=ended.finish, fault="" if ended.fault is None else ended.fault.code,
+            first_token_ms=ended.first_token_ms, total_ms=ended.total_ms,
+        )  # fmt: skip
+        self._fx.course.tally(self._fx.path).add(row)
+        self._journal.soon()
+
+    def _broken(self, leg: LegStarted, fault: str, more: dict[str, Any]) -> None:
+        """A leg of which nothing is known but that it is over."""
+        body = {"intent": self._intent, "pieces": self._pieces, **more}
+        row = self._add(
+            "outcome", leg, body, request=leg.request, finish="error", fault=fault, cost=Micros(0)
+        )
+        self._fx.course.tally(self._fx.path).add(row)
+        self._journal.soon()
+
+    def _add(self, kind: EntryKind, leg: LegStarted, body: dict[str, Any], **columns: Any) -> Entry:
+        return self._journal.add(
+            kind, body, step=self._fx.path, key=self._asked.key, occurrence=self._asked.occurrence,
+            attempt=self._fx.attempt, leg=self._base + leg.leg, model=leg.spec.name, provider=leg.spec.provider,
+            **columns,
+        )  # fmt: skip
+
+    def _ms(self) -> int:
+        return round((self._clock.monotonic() - self._sent_at) * 1000) if self._leg is not None else 0
+
+    def _wake(self) -> None:
+        self._waking = False
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._buffer:
+            text = "".join(self._buffer)
+            self._buffer.clear()
+            self._pieces.append([self._telling.token(self._fx.path, text), self._at, text])
+
+
+def say_cut(fx: "Fx", asked: Asked, leg: int | str) -> None:
+    """Tell readers that what they saw of this call is void; `leg` tells one cut of a call from another."""
+    fx.course.tally(fx.path).cuts += 1
+    ident = f"cut:{fx.path}:{asked.key}:{asked.occurrence}:{leg}"
+    fx.course.say("spliced", ident, {"trace": fx.course.trace, "step": fx.path, "how": "restart"})
+
+
+def _left_over(fx: "Fx", asked: Asked, record: Record) -> bool:
+    """Tell again what an earlier process told of a call that it did not end; close the leg it died in. Whether
+    readers saw any of it."""
+    course, tape = fx.course, fx.course.tape
+    assert course.journal is not None
+    assert tape is not None
+    shown = any(name == "token" and data.get("step") == fx.path for _, name, data in tape.verbatim)
+    for n, leg in enumerate(record.legs):
+        if leg.intent.body.get("void"):
+            say_cut(fx, asked, f"void {n}")
+        for position, _, what in leg.pieces:
+            shown = shown or bool(position)
+            _tell_again(fx, asked, position, what)
+        if leg.outcome is None:
+            was = leg.intent
+            place = {name: getattr(was, name) for name in PLACE}
+            body = {"intent": was.position, "pieces": []}
+            leg.outcome = course.journal.add("outcome", body, **place, finish="error", fault="abandoned")
+        course.tally(fx.path).add(leg.outcome)
+    return shown
+
+
+def _tell_again(fx: "Fx", asked: Asked, position: int, what: Any) -> Chunk | Restarted:
+    """One recorded piece: its event at its old position, and the chunk."""
+    if isinstance(what, str):
+        data = {"trace": fx.course.trace, "step": fx.path, "text": what}
+        if position:
+            fx.course.telling.put(Event(position, "token", data))
+        return Text(what)
+    chunk = from_row(what)
+    if isinstance(chunk, Restarted):
+        say_cut(fx, asked, chunk.leg)
+    return chunk
+
+
+async def retold(fx: "Fx", asked: Asked, record: Record) -> AsyncGenerator[Chunk | Restarted, None]:
+    """A call out of the log: the same chunks, the same events, the same fault; no models, no purse."""
+    course = fx.course
+    if record.refusal is not None:
+        fault = fault_of(record.refusal.body["refused"])
+        if course.mode is Mode.BORROW:
+            refused(fx, asked, fault)
+        raise fault
+    start = next(
+        (n for n in range(len(record.legs) - 1, 0, -1) if record.legs[n].intent.body.get("fresh")), 0
+    )
+    borrowed = record.legs[start:] if course.mode is Mode.BORROW else None
+    if borrowed is not None:
+        async for chunk in _copied(fx, asked, borrowed):
+            yield chunk
+    else:
+        for n, leg in enumerate(record.legs):
+            if leg.intent.body.get("void"):
+                say_cut(fx, asked, f"void {n}")
+            for position, _, what in leg.pieces:
+                chunk = _tell_again(fx, asked, position, what)
+                if n >= start:
+                    yield chunk
+            fx.rung = leg.intent.model
+            if leg.outcome is not None:
+                course.tally(fx.path).add(leg.outcome)
+    last = record.legs[-1].outcome
+    if last is not None and "raised" in last.body:
+        raise fault_of(last.body["raised"])
+    if record.left and not record.over:
+        course.absent(f"rest of an answer in step {fx.path}")
+
+
+async def _copied(fx: "Fx", asked: Asked, legs: list[Leg]) -> AsyncGenerator[Chunk | Restarted, None]:
+    """Another run's legs as this run's own: told at new positions, written at no cost, marked as borrowed."""
+    journal, telling, path = fx.course.journal, fx.course.telling, fx.path
+    assert journal is not None
+    for number, (intent, outcome) in enumerate(((leg.intent, leg.outcome) for leg in legs), 1):
+        assert outcome is not None
+        place = {name: getattr(intent, name) for name in PLACE} | {"attempt": fx.attempt, "leg": number}
+        asked_again = {"asked": asked.request.decode()} if number == 1 else {}
+        kept = {name: intent.body[name] for name in ("why", "url")}
+        sent = journal.add("intent", {**kept, **asked_again, "borrowed": intent.run}, **place).position
+        pieces = []
+        for _, ms, what in legs[number - 1].pieces:
+            row = {"restarted": number} if isinstance(what, dict) and "restarted" in what else what
+            chunk = _tell_again(fx, asked, 0, row)
+            pieces.append([telling.token(path, what) if isinstance(what, str) else 0, ms, row])
+            yield chunk
+        was = {"cost": outcome.cost, "usage": None if outcome.usage is None else usage_row(outcome.usage)}
+        body = {
+            **outcome.body,
+            "at": [],
+            "intent": sent,
+            "pieces": pieces,
+            "borrowed": intent.run,
+            "was": was,
+        }
+        row = journal.add(
+            "outcome", body, **place, response=outcome.response, cost=Micros(0), finish=outcome.finish,
+            fault=outcome.fault, first_token_ms=outcome.first_token_ms, total_ms=outcome.total_ms,
+        )  # fmt: skip
+        fx.course.tally(path).add(row)

@@ -1,0 +1,209 @@
+"""The only door to the outside: what a step does to the world goes through `Fx`, and so stands in the log.
+
+answer = await fx.write(ask("…"))              the whole answer; readers see it as it comes
+facts = await fx.ask(ask("…"), Facts)          a checked value; one repair within the budget, else Malformed
+fx.now(), fx.new_id(), fx.note("words", 700)   recorded once, the same in every replay
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from shared.core.chunk import Chunk, Completion
+from shared.core.faults import BadGraph, Malformed
+from shared.core.leg import Restarted
+from shared.core.prompt import Message, Prompt
+from shared.core.schema import Schema
+from shared.runtime.answer import Answer, accepted
+from shared.runtime.asking import Asked, act, canonical, retold
+from shared.runtime.budget import Purse
+from shared.runtime.course import Course, Mode
+from shared.runtime.step import Ladder, Step
+from shared.runtime.tape import key_of
+
+T = TypeVar("T")
+_SCHEMAS: dict[type, tuple[Schema, TypeAdapter[Any]]] = {}
+"""Made once per type: a program has as many as its pipelines name."""
+
+
+class Fx:
+    """What one lane of a step may do. Every act is named by its content (`label` tells equal ones apart), so that
+    lanes can't disturb each other's replay."""
+
+    __slots__ = ("_counts", "_open", "attempt", "course", "path", "purse", "rung", "step", "until")
+
+    def __init__(self, course: Course, step: Step, path: str, until: float | None) -> None:
+        self.course, self.step, self.path, self.until = course, step, path, until
+        self.purse = Purse(f"step {path}", step.budget, course.purse)
+        self.attempt = 1
+        self.rung = ""
+        """Who was asked last."""
+        self._counts: dict[str, int] = {}
+        self._open: set[str] = set()
+
+    async def write(self, prompt: Prompt, *, label: str = "") -> Completion:
+        """Ask the step's ladder; readers get the text as it comes. Raises Refused where the model declines, the last
+        leg's ProviderFault where no rung answers, OverBudget where no rung fits."""
+        return accepted(await self._complete(prompt, label))
+
+    async def ask(self, prompt: Prompt, into: type[T], *, label: str = "") -> T:
+        """A structured answer: the type's JSON Schema is asked for natively and checked always. An answer that does
+        not fit is sent back once with what is wrong; raises Malformed where the second does not fit either."""
+        schema, adapter = _schema_of(into)
+        prompt = replace(prompt, schema=schema)
+        answer = accepted(await self._complete(prompt, label))
+        try:
+            return read(answer.text, schema, adapter)
+        except Malformed as fault:
+            self.course.say(
+                "spliced",
+                f"repair:{self.path}:{key_of(self.path, 'ask', canonical(prompt, label))}:{self.attempt}",
+                {"trace": self.course.trace, "step": self.path, "how": "repair"},
+            )
+            self.course.tally(self.path).cuts += 1
+            second = await self._complete(_repair(prompt, answer.text, fault), label)
+            return read(accepted(second).text, schema, adapter)
+
+    def chunks(
+        self, prompt: Prompt, *, ladder: Ladder | None = None, stream: bool = True, label: str = ""
+    ) -> AsyncGenerator[Chunk | Restarted, None]:
+        """The answer piece by piece, logged and told to readers; `Restarted` voids what came before it. Close it
+        (`contextlib.aclosing`) where it is left early: the provider is told at once."""
+        rungs = self.step.ladder if ladder is None else tuple(ladder)
+        if not rungs:
+            raise BadGraph(f"{self.step.where}: asks a model but has no ladder")
+        request = canonical(prompt, label)
+        key = key_of(self.path, "ask", request)
+        asked = Asked(prompt, request, key, self._count(key), rungs, stream)
+        return self._chunks(asked)
+
+    async def _chunks(self, asked: Asked) -> AsyncGenerator[Chunk | Restarted, None]:
+        if asked.key in self._open:
+            raise BadGraph(
+                f"{self.step.where}: asks the same twice at a time; give each call a label, so that a replay can "
+                "tell them apart"
+            )
+        tape = self.course.recorded(self.path)
+        record = None if tape is None else tape.call(self.path, asked.key, asked.occurrence)
+        if record is None and tape is not None and self.course.replaying:
+            self.course.absent("such call", tape.difference(self.path, asked.request))
+        taken = record is not None and (record.over or (self.course.replaying and record.left))
+        source = retold(self, asked, record) if record is not None and taken else act(self, asked, record)
+        self._open.add(asked.key)
+        try:
+            async with aclosing(source) as items:
+                async for item in items:
+                    yield item
+        finally:
+            self._open.discard(asked.key)
+
+    def now(self, *, label: str = "") -> datetime:
+        """The time, UTC, recorded."""
+        return datetime.fromisoformat(
+            self.recorded("now", label, lambda: self._context.clock.now().isoformat())[0]
+        )
+
+    def new_id(self, *, label: str = "") -> UUID:
+        """A new version 7 UUID, recorded."""
+        return UUID(self.recorded("id", label, lambda: str(self._context.ids.uuid()))[0])
+
+    def note(self, key: str, value: Any) -> None:
+        """Write a JSON value into the log under a name, for whoever reads the run. Raises Diverged in a replay where
+        the value is another."""
+        noted, taken = self.recorded("note", key, lambda: value)
+        if taken and self.course.replaying and orjson.dumps(noted) != orjson.dumps(value):
+            self.course.absent(f"note {key} of that value")
+
+    def recorded(self, kind: str, detail: str, make: Callable[[], Any]) -> tuple[Any, bool]:
+        """What the log has for this act, else what `make` gives now; and whether the log had it."""
+        key = key_of(self.path, kind, detail.encode())
+        occurrence = self._count(key)
+        course = self.course
+        tape = course.recorded(self.path)
+        row = None if tape is None else tape.effect(self.path, key, occurrence)
+        if row is None and course.replaying:
+            course.absent(f"{kind} {detail}".rstrip() + f" in step {self.path}")
+        value = make() if row is None else row.body["value"]
+        if course.journal is not None and (row is None or course.mode is Mode.BORROW):
+            columns = {"step": self.path, "key": key, "occurrence": occurrence, "attempt": self.attempt}
+            course.journal.add("effect", {"what": kind, "value": value}, **columns)
+        return value, row is not None
+
+    @property
+    def _context(self) -> Any:
+        assert self.course.context is not None
+        return self.course.context
+
+    def _count(self, key: str) -> int:
+        occurrence = self._counts.get(key, 0)
+        self._counts[key] = occurrence + 1
+        return occurrence
+
+    async def _complete(self, prompt: Prompt, label: str) -> Completion:
+        answer = Answer()
+        async with aclosing(self.chunks(prompt, label=label)) as chunks:
+            async for chunk in chunks:
+                answer.add(chunk)
+        return answer.completion()
+
+
+def read(text: str, schema: Schema, adapter: TypeAdapter[T]) -> T:
+    """A structured answer as its type. Raises Malformed saying what is wrong with it."""
+    try:
+        problems = schema.problems(orjson.loads(_bare(text)))
+        if problems:
+            raise Malformed("The answer does not fit its schema: " + "; ".join(problems[:5]))
+        return adapter.validate_json(_bare(text))
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"The answer is no JSON: {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise Malformed(
+            f"The answer is not valid: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        ) from None
+
+
+def _bare(text: str) -> str:
+    """Without the code fence that some models put round JSON."""
+    text = text.strip()
+    if text.startswith("```") and text.endswith("```") and "\n" in text:
+        return text[text.index("\n") + 1 : -3].strip()
+    return text
+
+
+def _repair(prompt: Prompt, said: str, fault: Malformed) -> Prompt:
+    """The same question, with the answer that did not fit and what is wrong with it."""
+    ask_again = Message(
+        "user", f"{fault.message}. Return the whole answer again, corrected, as JSON and nothing else."
+    )
+    return replace(prompt, messages=(*prompt.messages, Message("assistant", said), ask_again))
+
+
+def _schema_of(into: type[T]) -> tuple[Schema, TypeAdapter[T]]:
+    found = _SCHEMAS.get(into)
+    if found is None:
+        adapter = TypeAdapter(into)
+        found = _SCHEMAS[into] = (Schema(into.__name__, strict(adapter.json_schema())), adapter)
+    return found
+
+
+def strict(node: Any) -> Any:
+    """A JSON Schema as the providers' strict modes want it: every property required, none beside them, no default."""
+    if isinstance(node, list):
+        return [strict(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {
+        name: strict(value) for name, value in node.items() if name != "default" or isinstance(value, dict)
+    }
+    properties = found.get("properties")
+    if found.get("type") == "object" and isinstance(properties, dict):
+        found["required"] = list(properties)
+        found["additionalProperties"] = False
+    return found

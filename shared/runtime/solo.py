@@ -1,0 +1,189 @@
+"""One logged step outside a graph: what a chat completion is. The same log, events, purse and replay as a graph's.
+
+async with Session(context, "chat", given={...}, ladder=ladder) as session:
+    async with aclosing(session.fx.chunks(prompt)) as chunks: ...
+session.view
+"""
+
+from asyncio import CancelledError
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from types import TracebackType
+from typing import Any, Self
+
+from pydantic import TypeAdapter
+
+from shared.core.chunk import Completion
+from shared.core.entry import Entry
+from shared.core.faults import Conflict, Fault
+from shared.core.money import Micros
+from shared.core.prompt import Prompt
+from shared.runtime.answer import Answer, from_row
+from shared.runtime.asking import Asked, retold
+from shared.runtime.budget import Budget
+from shared.runtime.course import Context, Course, Mode, Plan, Render
+from shared.runtime.edges import Slot
+from shared.runtime.effects import Fx
+from shared.runtime.journal import Conclude, shielded
+from shared.runtime.lanes import of_ours
+from shared.runtime.step import Ladder, Retry, Step
+from shared.runtime.tally import Tally, status_of
+from shared.runtime.tape import Tape, fault_of
+from shared.runtime.view import Replay, RunStatus, RunView, StepStatus, plain
+
+VERSION = "solo"
+_LIMIT = Budget(seconds=600.0)
+_ANSWERS: TypeAdapter[tuple[Completion, ...]] = TypeAdapter(tuple[Completion, ...])
+
+
+@dataclass(slots=True)
+class _Kept(Tally):
+    """A tally that keeps its rows: a session's output is made of them."""
+
+    rows: list[Entry] = field(default_factory=list)
+
+    def add(self, outcome: Entry) -> None:
+        self.rows.append(outcome)
+        Tally.add(self, outcome)
+
+    def answers(self) -> tuple[Completion, ...]:
+        """The delivered answers, in the order in which they were asked for."""
+        calls: dict[tuple[str, int], list[Entry]] = {}
+        for row in sorted(self.rows, key=lambda row: row.body["intent"]):
+            calls.setdefault((row.key, row.occurrence), []).append(row)
+        return tuple(_completion(rows) for rows in calls.values() if not rows[-1].fault)
+
+
+def _completion(rows: list[Entry]) -> Completion:
+    answer = Answer()
+    for _, _, what in (piece for row in rows for piece in row.body["pieces"]):
+        answer.add(from_row({"text": what} if isinstance(what, str) else what))
+    return answer.completion()
+
+
+class Session:
+    """A run of one step whose body is the `async with` block. Its output is a tuple of the answers it got.
+
+    `given` is JSON that says what was asked; `ladder` the default for `fx.chunks`; `budget` holds for all calls
+    together. `conclude` and `context.render` are as for `run`. A Fault that leaves the block ends the run as failed, a
+    cancellation or a closed generator as cancelled; both go on to the caller. `view` is there afterwards.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        name: str = "chat",
+        *,
+        given: Mapping[str, Any],
+        ladder: Ladder = (),
+        budget: Budget = _LIMIT,
+        conclude: Conclude | None = None,
+    ) -> None:
+        self._step = _step(name, ladder, budget)
+        quote = Micros(budget.micros or context.cap or 0)
+        plan = Plan(
+            name,
+            VERSION,
+            dict(given),
+            dict(given),
+            (name,),
+            {},
+            quote,
+            budget,
+            True,
+            ladder[0].name if ladder else "",
+        )
+        self._course = Course(plan, Mode.RECORD, context)
+        self._course.conclude = conclude
+        self._clock = context.clock
+        self._began = 0.0
+        self.view: RunView | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin: nothing is written before the first intent."""
+        self._began = self._clock.monotonic()
+        seconds = self._step.budget.seconds
+        self.fx = _open(self._course, self._step, None if seconds is None else self._began + seconds)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End: settle, write the last rows, tell the end. Shielded from cancellation."""
+        status: RunStatus = "finished"
+        fault: Fault | None = None
+        if isinstance(error, Exception):
+            status, fault = "failed", of_ours(error, self._step.name)
+        elif error is not None:
+            status = "cancelled"
+        self.view = await shielded(_over(self._course, self._step.name, status, fault, self._began))
+
+
+async def replay_session(tape: Tape, *, render: Render = plain) -> Replay:
+    """`replay` of a session: its calls told again in the order in which they were sent. Raises Diverged, Conflict."""
+    row, end = tape.run, tape.end
+    if end is None:
+        raise Conflict(f"The run {row.run} is not over yet.")
+    name: str = row.body["graph"]
+    given, quote = row.body["given"], Micros(row.body["quote"])
+    plan = Plan(
+        name, VERSION, given, given, (name,), {}, quote, Budget(*row.body["cap"]), True, row.body["model"]
+    )
+    course = Course(plan, Mode.REPLAY, None, tape, render=render)
+    fx = _open(course, _step(name, (), plan.cap), None)
+    for ident in tape.known:
+        if ident.startswith("repair:"):
+            course.say("spliced", ident, {"trace": course.trace, "step": name, "how": "repair"})
+    sent = [
+        (record.legs[0].intent.position, record)
+        for found in tape.calls.values()
+        for record in found
+        if record.legs
+    ]
+    for _, record in sorted(sent, key=lambda pair: pair[0]):
+        was = record.legs[0].intent
+        asked = Asked(Prompt(()), b"", was.key, was.occurrence, (), stream=True)
+        try:
+            async for _ in retold(fx, asked, record):
+                pass
+        except Fault:
+            continue  # the session saw it too; what it made of it stands in the end row
+        except CancelledError:
+            if not course.cut:
+                raise
+    status: RunStatus = (
+        "cancelled" if end.finish == "cancelled" else "failed" if end.finish == "failed" else "finished"
+    )
+    fault = None if end.body["fault"] is None else fault_of(end.body["fault"])
+    return Replay(await _over(course, name, status, fault, 0.0), course.telling.ordered())
+
+
+def _step(name: str, ladder: Ladder, budget: Budget) -> Step:
+    async def body() -> None:
+        """The body is the caller's block."""
+
+    return Step(
+        name, body, name, (), Slot(Completion), True, False, ladder, budget, Retry(), None, False, frozenset(), 0, True,
+        0, _ANSWERS,
+    )  # fmt: skip
+
+
+def _open(course: Course, step: Step, until: float | None) -> Fx:
+    course.begin()
+    course.tallies[step.name] = _Kept(attempt=1)
+    data = {"trace": course.trace, "step": step.name, "model": course.plan.model, "attempt": 1}
+    course.say("step", f"step:{step.name}:1", data)
+    return Fx(course, step, step.name, until)
+
+
+async def _over(course: Course, name: str, status: RunStatus, fault: Fault | None, began: float) -> RunView:
+    kept = course.tallies[name]
+    assert isinstance(kept, _Kept)
+    value = kept.answers()
+    output = _ANSWERS.dump_json(value)
+    ended: StepStatus = status_of(status)
+    finished = status == "finished"
+    digest = blake2b(output, digest_size=16).hexdigest() if finished else ""
+    course.step_over(name, ended, digest, fault, began)
+    return await course.finish(status, output if finished else None, value if finished else None, fault, name)

@@ -1,0 +1,135 @@
+"""Tells a run's readers what happens: gives each event its position, keeps all of them, and sends them in groups."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from shared.core.event import Event, EventName
+from shared.core.faults import Fault
+from shared.core.ids import TraceId
+
+Emit = Callable[[Sequence[Event]], Awaitable[None]]
+CROWDED = 256
+"""Events that may wait for a slow `emit` before the run waits for it too."""
+
+
+class Telling:
+    """The events of one run, positions 1, 2, 3 … without a gap.
+
+    An event that an earlier process of this run told (`known`, by what it is) keeps its position and its place in the
+    order; `seen_upto` is the last one that readers got. Where `emit` raises a Fault the run goes on untold: the log
+    can rebuild every event. `explain` gets position and name of each new event, for the log to keep.
+    """
+
+    __slots__ = (
+        "_box", "_emit", "_explain", "_held", "_mute", "_next", "_pump", "_sent", "_waking", "events", "known", "trace",
+    )  # fmt: skip
+
+    def __init__(self, trace: TraceId, emit: Emit | None, explain: Callable[[int, str], None] | None) -> None:
+        self.trace, self._emit, self._explain = trace, emit, explain
+        self.events: dict[int, Event] = {}
+        self.known: Mapping[str, int] = {}
+        self._next = 1
+        self._sent = 0
+        self._box: list[Event] = []
+        self._held: dict[int, Event] = {}
+        self._pump: asyncio.Task[None] | None = None
+        self._waking = False
+        self._mute = emit is None
+
+    def go_on(self, known: Mapping[str, int], upto: int, seen_upto: int) -> None:
+        """Positions up to `upto` are taken, `known` says by what; readers have those up to `seen_upto`."""
+        self.known, self._next, self._sent = known, upto + 1, seen_upto
+
+    def say(self, name: EventName, ident: str, data: dict[str, Any]) -> None:
+        """Tell an event; `ident` is what it is within the run."""
+        self.put(self.reserve(name, ident, data))
+
+    def reserve(self, name: EventName, ident: str, data: dict[str, Any]) -> Event:
+        """Give an event its position, and let nobody see it yet: `put` does."""
+        position = self.known.get(ident)
+        if position is None:
+            position = self._next
+            self._next += 1
+            if self._explain is not None:
+                self._explain(position, ident)
+        event = self.events[position] = Event(position, name, data)
+        return event
+
+    def token(self, step: str, text: str) -> int:
+        """Tell a piece of text. Its position, which the leg's outcome explains."""
+        position = self._next
+        self._next += 1
+        self.put(Event(position, "token", {"trace": self.trace, "step": step, "text": text}))
+        return position
+
+    def put(self, event: Event) -> None:
+        """An event whose position is known. Readers get it unless they have it."""
+        self.events[event.position] = event
+        if self._mute or event.position <= self._sent:
+            return
+        if event.position != self._sent + 1:
+            self._held[event.position] = event
+            return
+        self._sent += 1
+        self._box.append(event)
+        while self._held and self._sent + 1 in self._held:
+            self._sent += 1
+            self._box.append(self._held.pop(self._sent))
+        if not self._waking and self._pump is None:
+            self._waking = True
+            asyncio.get_running_loop().call_soon(self._wake)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the readers' side lags so far behind that the run should wait."""
+        return len(self._box) > CROWDED
+
+    async def room(self) -> None:
+        """Wait until what is on its way has been taken."""
+        while self.crowded and self._pump is not None:
+            await asyncio.wait((self._pump,))
+
+    def _wake(self) -> None:
+        self._waking = False
+        if self._box and self._pump is None and not self._mute:
+            self._pump = asyncio.ensure_future(self._send())
+            self._pump.add_done_callback(self._slept)
+
+    def _slept(self, task: "asyncio.Task[None]") -> None:
+        self._pump = None
+
+    async def _send(self) -> None:
+        assert self._emit is not None
+        while self._box:
+            batch, self._box = self._box, []
+            try:
+                await self._emit(batch)
+            except Fault:
+                self._box[:0] = batch
+                self._mute = True
+                return
+
+    def missing(self) -> list[int]:
+        """Positions that were taken once and have no event now: told by a process that died, and lost."""
+        return [position for position in range(1, self._next) if position not in self.events]
+
+    def ordered(self) -> tuple[Event, ...]:
+        """All events, in order."""
+        return tuple(self.events[position] for position in sorted(self.events))
+
+    def digest(self) -> str:
+        """SHA-256 over the wire bytes of all events, in order."""
+        found = sha256()
+        for event in self.ordered():
+            found.update(event.wire())
+        return found.hexdigest()
+
+    async def close(self) -> None:
+        """Send what is left, in order; one more try where sending failed before."""
+        if self._pump is not None:
+            await asyncio.wait((self._pump,))
+        if self._emit is not None and self._box:
+            self._mute = False
+            await self._send()
