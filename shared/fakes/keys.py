@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from shared.core.faults import Conflict, NotYours
+from shared.core.faults import Conflict, OurFault
 from shared.core.ids import KeyId, TenantId
 from shared.core.tenant import Principal
 from shared.ports.keys import ApiKey
@@ -29,9 +29,9 @@ class MemoryKeys:
         return Principal(key.tenant, str(key.id), key.id, key.scopes)
 
     async def create(self, key: ApiKey, digest: bytes) -> None:
-        """See the port. Raises Conflict where the id or the digest is taken, NotYours without the tenant."""
+        """See the port. Raises Conflict where the id or the digest is taken, OurFault without the tenant."""
         if key.tenant not in self._tenants:
-            raise NotYours("There is no such tenant.")
+            raise OurFault("There is no such tenant.")
         if (key.tenant, key.id) in self._keys or digest in self._digests:
             raise Conflict("There is such a key already.")
         self._keys[key.tenant, key.id] = key

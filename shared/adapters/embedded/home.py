@@ -61,6 +61,11 @@ class Servers:
                         f"The servers of {self._home} ended as they started; see {self._home / 'logs'}."
                     )
                 self._link = link
+        except PermissionError as error:
+            raise Unavailable(
+                f"The embedded home {self._home} belongs to another user ({error}). If it was first started as root, "
+                "start it as root again or remove it ('make clean')."
+            ) from error
         except (OSError, RuntimeError) as error:
             raise Unavailable(f"The embedded home {self._home} can't start: {error}") from error
 
