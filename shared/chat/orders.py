@@ -1,11 +1,15 @@
 """A chat completion as it is asked for, and which models can do what it asks."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from shared.core.faults import BadRequest
 from shared.core.model_spec import ModelSpec
+from shared.core.money import ZERO, Micros
 from shared.core.prompt import Prompt
 from shared.models.catalogue import AUTO, Catalogue
+from shared.runtime.asking import tokens_at_most
 
 DEFAULT_OUTPUT = 32_768
 """Output tokens, thinking included, where the caller names no limit: what is held must be bounded (law 2)."""
@@ -26,7 +30,8 @@ class ChatOrder:
 def prompt_size(prompt: Prompt) -> int:
     """Bytes of text in a prompt, tools and schema left out."""
     return sum(
-        len(message.text.encode("utf-8", "surrogatepass")) + sum(len(call.arguments) for call in message.tool_calls)
+        len(message.text.encode("utf-8", "surrogatepass"))
+        + sum(len(call.arguments) for call in message.tool_calls)
         for message in prompt.messages
     )
 
@@ -47,10 +52,21 @@ def fitting(catalogue: Catalogue, order: ChatOrder) -> tuple[ModelSpec, ...]:
     return fit
 
 
-def bounded(prompt: Prompt, spec: ModelSpec) -> Prompt:
-    """The prompt with a limit on its output: the caller's, else ours, and no more than the model gives."""
-    limit = min(prompt.max_output or DEFAULT_OUTPUT, spec.max_output)
+def bounded(prompt: Prompt, ladder: tuple[ModelSpec, ...]) -> Prompt:
+    """The prompt with a limit on its output: the caller's, else ours, and no more than any rung gives."""
+    limit = min(prompt.max_output or DEFAULT_OUTPUT, *(spec.max_output for spec in ladder))
     return prompt if prompt.max_output == limit else replace(prompt, max_output=limit)
+
+
+def worst_case(prompt: Prompt, ladder: tuple[ModelSpec, ...], at: datetime) -> Micros:
+    """The most that one answer can cost on any rung, in micro-dollars. A later rung may have to read what an earlier
+    one wrote. Rungs without a price at `at` are left out; the runtime refuses where none has one."""
+    read, wrote = tokens_at_most(prompt), prompt.max_output or DEFAULT_OUTPUT
+    costs = []
+    for spec in ladder:
+        with suppress(LookupError):
+            costs.append(spec.worst_case(read + (wrote if len(ladder) > 1 else 0), wrote, at))
+    return max(costs, default=ZERO)
 
 
 def _lack(spec: ModelSpec, prompt: Prompt) -> str:
@@ -67,4 +83,6 @@ def _lack(spec: ModelSpec, prompt: Prompt) -> str:
 
 
 def _said(asked: str, spec: ModelSpec) -> str:
-    return f"The model '{spec.name}'" if asked not in AUTO else f"No model behind '{asked}' fits: '{spec.name}'"
+    return (
+        f"The model '{spec.name}'" if asked not in AUTO else f"No model behind '{asked}' fits: '{spec.name}'"
+    )

@@ -39,13 +39,13 @@ class Facts(Value):
 
 
 class Copy(Value):
-    """The words that sell it."""
+    """The words that sell it. Limits are wider than what is asked for: not every provider enforces them."""
 
-    headline: Annotated[str, Field(min_length=1, max_length=120)]
-    description: Annotated[str, Field(min_length=40, max_length=4_000)]
+    headline: Annotated[str, Field(min_length=1, max_length=200, description="Up to 80 characters.")]
+    description: Annotated[str, Field(min_length=40, max_length=4_000, description="Two to four paragraphs.")]
     bullets: Annotated[tuple[Line, ...], Field(min_length=3, max_length=7)]
-    seo_title: Annotated[str, Field(min_length=1, max_length=70)]
-    meta_description: Annotated[str, Field(min_length=1, max_length=170)]
+    seo_title: Annotated[str, Field(min_length=1, max_length=150, description="Up to 60 characters.")]
+    meta_description: Annotated[str, Field(min_length=1, max_length=400, description="Up to 160 characters.")]
 
 
 class ProductDescription(Value):
@@ -76,7 +76,7 @@ async def extract(fx: Fx, product: Product) -> Facts:
     """The facts of the brief, sorted."""
     return await fx.ask(
         ask(
-            f"Take the product's facts out of this brief. Invent nothing.\n\n{product.brief}",
+            f"Extract the facts of this product; invent nothing.\n\nBrief: {product.brief}",
             system="You extract product facts.",
             max_output=1_500,
         ),

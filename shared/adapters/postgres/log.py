@@ -1,6 +1,7 @@
 """The call log in Postgres."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -47,6 +48,12 @@ class PostgresLog:
             for entry in entries:
                 if entry.run == run and stored.get(entry.position) != _row(entry):
                     raise OurFault(f"Position {entry.position} of {run} is already written, and otherwise.")
+
+    async def spent(self, tenant: TenantId, since: datetime, until: datetime) -> Micros:
+        """What runs of a tenant, documents and chats, that ended in [since, until) cost it, in micro-dollars: the
+        truth behind the ledger."""
+        async with self._database.tenant(tenant) as connection:
+            return Micros(await connection.fetchval(_SQL["spent"], tenant, since, until))
 
     async def ensure_partitions(self, ahead: int = 3) -> None:
         """Make the log's partitions of this month and `ahead` more. Rows have a place without them; it is for speed

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.core.entry import Entry
 from shared.core.ids import RunId, TenantId
 from shared.ports.log import Log
+from shared.ports.shelf import Document, Shelf
 from shared.ports.telemetry import Telemetry
 
 
@@ -24,3 +26,34 @@ class ObservedLog:
     async def tape(self, tenant: TenantId, run: RunId) -> tuple[Entry, ...]:
         """As the inner log has it."""
         return await self.inner.tape(tenant, run)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedShelf:
+    """`ports.shelf.Shelf` around another: the entries that it writes beside a document are told too."""
+
+    inner: Shelf
+    telemetry: Telemetry
+
+    async def put(self, document: Document, entries: Sequence[Entry] = ()) -> None:
+        """Write, then tell."""
+        await self.inner.put(document, entries)
+        self.telemetry.observe(entries)
+
+    async def get(self, tenant: TenantId, run: RunId) -> Document | None:
+        """As the inner shelf has it."""
+        return await self.inner.get(tenant, run)
+
+    async def listed(
+        self, tenant: TenantId, after: str | None, limit: int, pipeline: str | None = None
+    ) -> Sequence[Document]:
+        """As the inner shelf has them."""
+        return await self.inner.listed(tenant, after, limit, pipeline)
+
+    async def beat(self, tenant: TenantId, run: RunId, at: datetime) -> None:
+        """Passed on."""
+        await self.inner.beat(tenant, run, at)
+
+    async def orphans(self, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
+        """As the inner shelf has them."""
+        return await self.inner.orphans(before, limit)

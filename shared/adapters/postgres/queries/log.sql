@@ -22,3 +22,9 @@ order by position
 -- name: ensure_partitions
 -- Months from this one on; across tenants, so through a narrow function.
 select app.ensure_partitions($1)
+
+-- name: spent
+-- What a tenant's runs cost it in a span of time, for the ledger whose Redis was lost: the last row of each run.
+select coalesce(sum(cost_micros), 0)::bigint
+from public.call_log
+where tenant_id = $1 and at >= $2 and at < $3 and kind = 'end'

@@ -1,0 +1,152 @@
+"""The composition root: the only place where adapters are chosen.
+
+`services(settings)` builds everything without connecting to anything, so that it can be part of a memory snapshot;
+`start` connects, `close` lets go of what it opened.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.adapters.clock import RandomIds, SystemClock
+from shared.adapters.llm.client import HttpProvider, open_client
+from shared.adapters.postgres.database import Database
+from shared.adapters.postgres.keys import PostgresKeys
+from shared.adapters.postgres.log import PostgresLog
+from shared.adapters.postgres.seals import PostgresSeals
+from shared.adapters.postgres.shelf import PostgresShelf
+from shared.adapters.redis.bus import RedisBus
+from shared.adapters.redis.connection import RedisConnection
+from shared.adapters.redis.ledger import RedisLedger
+from shared.adapters.telemetry import lines
+from shared.adapters.telemetry.observed import ObservedLog, ObservedShelf
+from shared.adapters.telemetry.signals import Signals, Spans
+from shared.chat.desk import Chat
+from shared.config import BadSettings, Settings
+from shared.core.faults import Fault
+from shared.core.money import Micros
+from shared.documents.desk import Documents
+from shared.documents.pipeline import Pipeline
+from shared.documents.work import Stores, Works
+from shared.models.catalogue import Catalogue
+from shared.models.failover import Failover, Limits
+from shared.pipelines import PIPELINES
+from shared.ports.provider import Provider
+
+
+@dataclass(slots=True)
+class Services:
+    """The engine behind every face. Started and closed once, in the event loop that serves."""
+
+    settings: Settings
+    clock: SystemClock
+    ids: RandomIds
+    database: Database
+    redis: RedisConnection
+    keys: PostgresKeys
+    seals: PostgresSeals
+    log: PostgresLog
+    telemetry: Signals
+    catalogue: Catalogue
+    pipelines: Mapping[str, Pipeline]
+    documents: Documents
+    chat: Chat
+    providers: "dict[str, Provider]" = field(default_factory=dict)
+    _client: Any = None
+
+    async def start(self) -> None:
+        """Connect to the stores. Raises Unavailable, or OurFault for a login that must not be used."""
+        await self.database.connect()
+        await self.redis.ready()
+        self._client = open_client()
+        for name, upstream in self.settings.upstreams.items():
+            self.providers[name] = HttpProvider(self._client, upstream.base_url, upstream.api_key)
+
+    async def close(self) -> None:
+        """Hand running documents over and let go of every connection."""
+        await self.documents.works.close()
+        self.telemetry.close()
+        if self._client is not None:
+            await self._client.aclose()
+        await self.redis.close()
+        await self.database.close()
+
+    async def ready(self) -> Mapping[str, str]:
+        """What `/readyz` looks at: `ok`, or what is wrong."""
+        found: dict[str, str] = {}
+        for name, store in (("postgres", self.database), ("redis", self.redis)):
+            try:
+                await store.ready()
+                found[name] = "ok"
+            except Fault as fault:
+                found[name] = fault.message
+        return found
+
+
+def services(settings: Settings) -> Services:
+    """Everything, chosen by the settings. Raises BadSettings where a store or a provider has no address."""
+    _complete(settings)
+    lines.configure("warning" if settings.env == "local" else "info")
+    clock, ids = SystemClock(), RandomIds()
+    database, redis = Database(settings.database_url), RedisConnection(settings.redis_url)
+    telemetry = Signals(_spans(settings))
+    bare_log, bare_shelf = PostgresLog(database), PostgresShelf(database)
+    providers: dict[str, Provider] = {}
+    limits = Limits(
+        settings.first_token_seconds, settings.thinking_first_token_seconds, settings.between_tokens_seconds
+    )
+    stores = Stores(
+        registry=PIPELINES,
+        shelf=ObservedShelf(bare_shelf, telemetry),
+        log=ObservedLog(bare_log, telemetry),
+        bus=RedisBus(redis),
+        ledger=RedisLedger(redis, clock, bare_log.spent),
+        models=Failover(providers, clock, limits),  # type: ignore[arg-type]
+        clock=clock,
+        ids=ids,
+        month_cap=Micros(settings.month_cap_micros),
+    )
+    catalogue = Catalogue()
+    return Services(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        database=database,
+        redis=redis,
+        keys=PostgresKeys(database),
+        seals=PostgresSeals(database),
+        log=bare_log,
+        telemetry=telemetry,
+        catalogue=catalogue,
+        pipelines=PIPELINES,
+        documents=Documents(stores, catalogue, Works(stores)),
+        chat=Chat(
+            ledger=stores.ledger,
+            log=stores.log,
+            models=stores.models,
+            clock=clock,
+            ids=ids,
+            catalogue=catalogue,
+            month_cap=stores.month_cap,
+            simulated=frozenset(name for name, upstream in settings.upstreams.items() if upstream.simulated),
+        ),
+        providers=providers,
+    )
+
+
+def _complete(settings: Settings) -> None:
+    settings.check()
+    if not settings.database_url or not settings.redis_url:
+        raise BadSettings("DATABASE_URL and REDIS_URL must be set; 'chatsmart up' starts embedded ones.")
+    if settings.simulated:
+        raise BadSettings(
+            f"No address is set for: {', '.join(settings.simulated)}; 'chatsmart up' simulates them."
+        )
+
+
+def _spans(settings: Settings) -> Spans | None:
+    if not settings.otlp_endpoint:
+        return None
+    from shared.adapters.telemetry.otlp import Exporter
+
+    return Exporter(settings.otlp_endpoint)

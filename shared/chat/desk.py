@@ -1,0 +1,171 @@
+"""Chat completions: one logged call, or `n` of them side by side, streamed as they come."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from shared.chat.orders import ChatOrder, bounded, fitting, worst_case
+from shared.core.chunk import Chunk
+from shared.core.ids import RunId, TraceId, run_id, trace_of
+from shared.core.leg import Restarted
+from shared.core.model_spec import ModelSpec, ProviderName
+from shared.core.money import ZERO, Micros
+from shared.core.prompt import Prompt
+from shared.core.tenant import Principal
+from shared.core.usage import Usage
+from shared.guard.spend import settle
+from shared.models.catalogue import Catalogue
+from shared.ports.clock import Clock, Ids
+from shared.ports.ledger import Ledger
+from shared.ports.log import Log
+from shared.ports.models import Models
+from shared.runtime.course import Context
+from shared.runtime.effects import Fx
+from shared.runtime.solo import Session
+
+Item = tuple[int, Chunk | Restarted]
+"""Which of the `n` answers, and a piece of it."""
+
+
+class Answering:
+    """An answer on its way. `usage` and `cost` are known once `items` has ended; `cost` None is unpriced."""
+
+    def __init__(
+        self, desk: "Chat", principal: Principal, order: ChatOrder, ladder: tuple[ModelSpec, ...]
+    ) -> None:
+        self.run: RunId = run_id("chat", desk.ids.uuid())
+        self.usage: Usage | None = None
+        self.cost: Micros | None = None
+        self._desk, self._principal, self._order, self._ladder = desk, principal, order, ladder
+        self._fx: Fx | None = None
+        self._source = self._work()
+        self._first: Item | None = None
+
+    @property
+    def trace(self) -> TraceId:
+        """The trace of the run."""
+        return trace_of(self.run)
+
+    @property
+    def model(self) -> str:
+        """Who serves: the rung that is answering now."""
+        rung = self._fx.rung if self._fx is not None else ""
+        return rung or self._ladder[0].name
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no real provider stands behind the model that serves."""
+        return next(spec for spec in self._ladder if spec.name == self.model).provider in self._desk.simulated
+
+    async def begin(self) -> None:
+        """Wait for the first piece, so that what fails before it can be told by a status. Raises its fault."""
+        self._first = await anext(self._source, None)
+
+    async def items(self) -> AsyncGenerator[Item, None]:
+        """The answer, piece by piece. Raises the last leg's ProviderFault where it breaks off for good."""
+        if self._first is not None:
+            yield self._first
+        async for item in self._source:
+            yield item
+
+    async def aclose(self) -> None:
+        """The caller leaves: the provider is told at once, what came is logged, the money is settled."""
+        await self._source.aclose()
+
+    async def _work(self) -> AsyncGenerator[Item, None]:
+        desk, tenant = self._desk, self._principal.tenant
+        context = Context(
+            tenant=tenant,
+            run=self.run,
+            actor=self._principal.actor,
+            clock=desk.clock,
+            ids=desk.ids,
+            models=desk.models,
+            log=desk.log,
+        )
+        session = Session(context, given=_given(self._order), ladder=self._ladder)
+        try:
+            async with session:
+                self._fx = session.fx
+                items = self._one(session.fx) if self._order.n == 1 else _several(session.fx, self._order)
+                async with aclosing(items):
+                    async for item in items:
+                        yield item
+        finally:
+            view = session.view
+            spent = ZERO if view is None else view.cost
+            await asyncio.shield(settle(desk.ledger, tenant, self.run, spent))
+            if view is not None:
+                self.usage, self.cost = view.usage, None if view.unpriced else view.cost
+
+    async def _one(self, fx: Fx) -> AsyncGenerator[Item, None]:
+        async with aclosing(fx.chunks(self._order.prompt, stream=self._order.stream)) as chunks:
+            async for chunk in chunks:
+                yield 0, chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """The verb on chats. `simulated` names the providers that the loopback simulator stands in for."""
+
+    ledger: Ledger
+    log: Log
+    models: Models
+    clock: Clock
+    ids: Ids
+    catalogue: Catalogue
+    month_cap: Micros
+    simulated: frozenset[ProviderName] = frozenset()
+
+    async def open(self, principal: Principal, order: ChatOrder) -> Answering:
+        """Hold the money, send the call and wait for its first piece. Raises UnknownModel, BadRequest and OverBudget
+        before anything is sent, and a ProviderFault where no rung answers."""
+        ladder = fitting(self.catalogue, order)
+        order = replace(order, prompt=bounded(order.prompt, ladder))
+        answering = Answering(self, principal, order, ladder)
+        worst = worst_case(order.prompt, ladder, self.clock.now())
+        await self.ledger.hold(principal.tenant, answering.run, Micros(worst * order.n), self.month_cap)
+        try:
+            await answering.begin()
+        except BaseException:
+            await answering.aclose()
+            raise
+        return answering
+
+
+async def _several(fx: Fx, order: ChatOrder) -> AsyncGenerator[Item, None]:
+    """`n` calls at once; the label keeps them apart in the log. The first to fail for good ends them all."""
+    queue: asyncio.Queue[Item | None] = asyncio.Queue(256)
+
+    async def one(index: int, prompt: Prompt) -> None:
+        async with aclosing(fx.chunks(prompt, stream=order.stream, label=f"choice {index}")) as chunks:
+            async for chunk in chunks:
+                await queue.put((index, chunk))
+
+    async def all_of_them() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index in range(order.n):
+                    group.create_task(one(index, order.prompt))
+        except BaseExceptionGroup as group_fault:
+            raise group_fault.exceptions[0] from None
+        finally:
+            await queue.put(None)
+
+    task = asyncio.create_task(all_of_them())
+    try:
+        while (item := await queue.get()) is not None:
+            yield item
+        await task
+    finally:
+        task.cancel()
+        while not task.done():
+            # A full queue must not keep a cancelled call from ending.
+            while not queue.empty():
+                queue.get_nowait()
+            await asyncio.wait((task,), timeout=0.01)
+
+
+def _given(order: ChatOrder) -> dict[str, object]:
+    return {"model": order.model, "n": order.n, "stream": order.stream}

@@ -1,0 +1,229 @@
+"""The verbs on documents: read an order, quote, start, wait, look up, follow, replay, re-run, cancel."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from shared.core.entry import Entry
+from shared.core.event import Event
+from shared.core.faults import BadGraph, BadRequest, Conflict, NotYours, OverBudget
+from shared.core.ids import RunId, run_id, trace_of
+from shared.core.money import Micros, show
+from shared.core.tenant import Principal
+from shared.documents.orders import Order, read_order
+from shared.documents.pipeline import Pipeline
+from shared.documents.replayed import Replayed, replayed
+from shared.documents.tape import entries_to_json
+from shared.documents.work import BEAT_SECONDS, Stores, Works
+from shared.models.catalogue import Catalogue
+from shared.ports.shelf import Document
+from shared.runtime.budget import Quote
+from shared.runtime.graph import Graph
+
+_POLL_SECONDS = 0.05
+"""How often a document is looked at while its event stream is not there (yet, or any longer)."""
+_LEAST_OUTPUT = 256
+"""Tokens: no step says anything useful in less, so a budget that can't pay for these is refused at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """A tenant's documents. Every verb takes the principal; another tenant's document is not there."""
+
+    stores: Stores
+    catalogue: Catalogue
+    works: Works
+
+    def read(self, body: Mapping[str, Any]) -> Order:
+        """The order in a request. Raises BadRequest or BadBrief."""
+        return read_order(self.stores.registry, body)
+
+    def quote(self, principal: Principal, order: Order) -> Quote:
+        """The worst case, step by step. Nothing is held."""
+        return order.pipeline.graph.quote(order.given)
+
+    def quote_json(self, quote: Quote) -> dict[str, Any]:
+        """A quote as the API gives it."""
+        return {
+            "micros": quote.micros,
+            "tokens": quote.worst.tokens,
+            "seconds": quote.worst.seconds,
+            "steps": [
+                {
+                    "name": line.step,
+                    "micros": line.worst.micros,
+                    "tokens": line.worst.tokens,
+                    "seconds": line.worst.seconds,
+                    "lanes": line.lanes,
+                    "models": list(line.models),
+                }
+                for line in quote.steps
+            ],
+        }
+
+    async def start(
+        self,
+        principal: Principal,
+        order: Order,
+        *,
+        graph: Graph[Any, Any] | None = None,
+        parent: RunId | None = None,
+    ) -> Document:
+        """Hold the money, put the document on the shelf and begin. Raises OverBudget before anything is stored."""
+        pipeline = order.pipeline if graph is None else replace(order.pipeline, graph=graph)
+        self._affordable(pipeline, order)
+        stores = self.stores
+        now = stores.clock.now()
+        run = run_id("doc", stores.ids.uuid())
+        worst = pipeline.graph.quote(order.given).micros
+        held = worst if order.budget is None else min(worst, order.budget)
+        document = Document(
+            id=run,
+            tenant=principal.tenant,
+            trace=trace_of(run),
+            pipeline=pipeline.name,
+            status="running",
+            created=now,
+            given=order.given.model_dump(mode="json"),
+            actor=principal.actor,
+            budget=order.budget,
+            version=pipeline.graph.version,
+            parent=parent,
+        )
+        await stores.ledger.hold(principal.tenant, run, Micros(held), stores.month_cap)
+        try:
+            await stores.shelf.put(document)
+        except BaseException:
+            await asyncio.shield(stores.ledger.settle(principal.tenant, run, Micros(0)))
+            raise
+        self.works.begin(document, pipeline, order.given)
+        return document
+
+    async def wait(self, principal: Principal, run: RunId, seconds: float) -> Document:
+        """The document as soon as it is over, or as it stands after `seconds`."""
+        task = self.works.tasks.get(run)
+        if task is not None:
+            await asyncio.wait((task,), timeout=seconds)
+        return await self.get(principal, run)
+
+    async def get(self, principal: Principal, run: RunId) -> Document:
+        """The document. Raises NotYours."""
+        document = await self.stores.shelf.get(principal.tenant, run)
+        if document is None:
+            raise NotYours(f"There is no document '{run}'.")
+        return document
+
+    async def listed(
+        self, principal: Principal, after: str | None, limit: int, pipeline: str | None = None
+    ) -> Sequence[Document]:
+        """Newest first, past the id `after`."""
+        return await self.stores.shelf.listed(principal.tenant, after, limit, pipeline)
+
+    async def follow(self, principal: Principal, run: RunId, after: int = 0) -> AsyncGenerator[Event, None]:
+        """The events past position `after`: live while there is a stream, from the log once that has expired."""
+        await self.get(principal, run)
+        bus = self.stores.bus
+        while True:
+            async for event in bus.follow(principal.tenant, run, after):
+                yield event
+                after = event.position
+                if event.final:
+                    return
+            if await bus.exists(principal.tenant, run):
+                continue
+            if (await self.get(principal, run)).status != "running":
+                for event in (await self.replay(principal, run)).events:
+                    if event.position > after:
+                        yield event
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def replay(self, principal: Principal, run: RunId) -> Replayed:
+        """The document rebuilt from the log. Raises NotYours; Conflict while it is still being written."""
+        return await replayed(self.stores.registry, await self._tape(principal, run))
+
+    async def tape(self, principal: Principal, run: RunId) -> list[dict[str, Any]]:
+        """All log entries of a run as JSON. Raises NotYours."""
+        return entries_to_json(await self._tape(principal, run))
+
+    async def rerun(self, principal: Principal, run: RunId, swaps: Mapping[str, str]) -> Document:
+        """The same order again, on today's models, some steps on others. Raises NotYours, BadRequest, UnknownModel."""
+        before = await self.get(principal, run)
+        pipeline = self.stores.registry.get(before.pipeline)
+        if pipeline is None:
+            raise Conflict(f"The pipeline '{before.pipeline}' is not served any longer.")
+        ladders = {step: (self.catalogue.get(model),) for step, model in swaps.items()}
+        try:
+            graph = pipeline.graph.with_ladders(ladders)
+        except BadGraph as fault:
+            raise BadRequest(fault.message, param="set") from None
+        order = read_order(self.stores.registry, {"pipeline": pipeline.name, "brief": before.given})
+        return await self.start(
+            principal, replace(order, budget=before.budget), graph=graph, parent=before.id
+        )
+
+    async def cancel(self, principal: Principal, run: RunId) -> Document:
+        """Stop writing; what was spent stays in the log. A finished document stays as it is. Raises NotYours, and
+        Conflict where another process is working on it."""
+        document = await self.get(principal, run)
+        if document.status == "running" and not await self.works.cancel(run):
+            document = await self.get(principal, run)
+            if document.status == "running":
+                raise Conflict("The document is being written by another process; try again in a moment.")
+        return await self.get(principal, run)
+
+    async def adopt_orphans(self) -> int:
+        """Go on with documents whose process died. The number taken over."""
+        stores = self.stores
+        found = await stores.shelf.orphans(stores.clock.now() - timedelta(seconds=3 * BEAT_SECONDS), limit=20)
+        taken = 0
+        for tenant, run in found:
+            document = await stores.shelf.get(tenant, run)
+            if document is None or document.status != "running" or run in self.works.tasks:
+                continue
+            await self._adopt(document)
+            taken += 1
+        return taken
+
+    async def _adopt(self, document: Document) -> None:
+        stores = self.stores
+        pipeline = stores.registry.get(document.pipeline)
+        if pipeline is None:
+            return
+        given: BaseModel = pipeline.given.model_validate(document.given)
+        worst = pipeline.graph.quote(given).micros
+        held = worst if document.budget is None else min(worst, document.budget)
+        await stores.ledger.hold(document.tenant, document.id, Micros(held), stores.month_cap)
+        tape = await stores.log.tape(document.tenant, document.id)
+        if not tape:
+            self.works.begin(document, pipeline, given)
+            return
+        seen = await stores.bus.so_far(document.tenant, document.id)
+        self.works.take_over(document, pipeline, tape, seen)
+
+    async def _tape(self, principal: Principal, run: RunId) -> tuple[Entry, ...]:
+        entries = await self.stores.log.tape(principal.tenant, run)
+        if not entries:
+            raise NotYours(f"There is no run '{run}'.")
+        return entries
+
+    def _affordable(self, pipeline: Pipeline, order: Order) -> None:
+        """Refuse at once a budget that can't buy the shortest answer from the cheapest model of each step."""
+        if order.budget is None:
+            return
+        now = self.stores.clock.now()
+        least = sum(
+            min((spec.worst_case(0, _LEAST_OUTPUT, now) for spec in node.step.ladder), default=0)
+            for node in pipeline.graph.nodes
+        )
+        if order.budget < least:
+            worst = pipeline.graph.quote(order.given).micros
+            raise OverBudget(
+                f"A budget of {order.budget} micro-dollars ({show(order.budget)}) can't pay for a document of pipeline "
+                f"'{pipeline.name}': the least is {least} ({show(least)}), and {worst} ({show(worst)}) covers any.",
+                param="budget_micros",
+            )

@@ -1,0 +1,178 @@
+"""Doing the work of a document: run the graph, write the result, settle the money. In that order, once."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import structlog
+from pydantic import BaseModel
+
+from shared.core.entry import Entry
+from shared.core.event import Event
+from shared.core.faults import Unavailable
+from shared.core.ids import RunId
+from shared.core.money import Micros
+from shared.documents.finish import documented, finished_json
+from shared.documents.pipeline import Pipeline, Registry
+from shared.guard.spend import settle
+from shared.ports.bus import Bus
+from shared.ports.clock import Clock, Ids
+from shared.ports.ledger import Ledger
+from shared.ports.log import Log
+from shared.ports.models import Models
+from shared.ports.shelf import Document, Shelf
+from shared.runtime.course import Context
+from shared.runtime.journal import Conclude
+from shared.runtime.run import resume, run
+from shared.runtime.view import RunView
+
+BEAT_SECONDS = 10.0
+"""How often a running document says that it is alive; three missed beats make an orphan."""
+_PAUSES = (0.1, 0.5, 2.0, 5.0)
+"""Seconds between attempts to write a finished run to a database that is away for a moment."""
+_LONG_AGO = timedelta(days=1)
+_LINES = structlog.get_logger("chatsmart")
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that a document touches. `month_cap` is what a tenant may spend in a month, in micro-dollars."""
+
+    registry: Registry
+    shelf: Shelf
+    log: Log
+    bus: Bus
+    ledger: Ledger
+    models: Models
+    clock: Clock
+    ids: Ids
+    month_cap: Micros
+
+
+@dataclass(slots=True)
+class Works:
+    """The documents that this process is working on. A reader that leaves stops none of them."""
+
+    stores: Stores
+    tasks: dict[RunId, asyncio.Task[None]] = field(default_factory=dict)
+    closing: bool = False
+    _spent: dict[RunId, Micros] = field(default_factory=dict)
+
+    def begin(self, document: Document, pipeline: Pipeline, given: BaseModel) -> None:
+        """Start on a document that is on the shelf and whose money is held."""
+        self._launch(
+            document,
+            run(
+                pipeline.graph,
+                given,
+                self._context(document, pipeline),
+                conclude=self._conclude(document, pipeline),
+            ),
+        )
+
+    def take_over(
+        self, document: Document, pipeline: Pipeline, tape: Sequence[Entry], seen: Sequence[Event]
+    ) -> None:
+        """Go on with a document whose process died: what is paid for is in its tape."""
+        conclude = self._conclude(document, pipeline)
+        work = resume(pipeline.graph, tape, self._context(document, pipeline), seen=seen, conclude=conclude)
+        self._launch(document, work)
+
+    async def cancel(self, run_id: RunId) -> bool:
+        """Stop a document and wait until it is written down. False where this process is not working on it."""
+        task = self.tasks.get(run_id)
+        if task is None:
+            return False
+        task.cancel()
+        await asyncio.wait((task,))
+        return True
+
+    async def close(self) -> None:
+        """Leave everything that is running where it stands: another process resumes it from the log."""
+        self.closing = True
+        tasks = tuple(self.tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _launch(self, document: Document, work: Awaitable[RunView]) -> None:
+        task = asyncio.create_task(self._see_through(document, work), name=document.id)
+        self.tasks[document.id] = task
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self.tasks.pop(RunId(task.get_name()), None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LINES.error("run broke", run=task.get_name(), exc_info=error)
+
+    async def _see_through(self, document: Document, work: Awaitable[RunView]) -> None:
+        beating = asyncio.create_task(self._beat(document))
+        try:
+            await work
+        finally:
+            beating.cancel()
+            await asyncio.shield(self._leave(document))
+
+    async def _leave(self, document: Document) -> None:
+        """Settle what was concluded. What was not (we are closing, the database is away) is another's to go on with."""
+        spent = self._spent.pop(document.id, None)
+        if spent is None:
+            await self._abandon(document)
+        else:
+            await settle(self.stores.ledger, document.tenant, document.id, spent)
+
+    async def _abandon(self, document: Document) -> None:
+        """Hand a document over: with its beat in the past the next sweep takes it. Its hold stays until then."""
+        with suppress(Unavailable):
+            await self.stores.shelf.beat(document.tenant, document.id, document.created - _LONG_AGO)
+
+    async def _beat(self, document: Document) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            with suppress(Unavailable):
+                await self.stores.shelf.beat(document.tenant, document.id, self.stores.clock.now())
+                await self.stores.ledger.extend(document.tenant, document.id)
+
+    def _context(self, document: Document, pipeline: Pipeline) -> Context:
+        stores = self.stores
+
+        async def emit(events: Sequence[Event]) -> None:
+            await stores.bus.publish(document.tenant, document.id, events)
+
+        return Context(
+            tenant=document.tenant,
+            run=document.id,
+            actor=document.actor,
+            clock=stores.clock,
+            ids=stores.ids,
+            models=stores.models,
+            log=stores.log,
+            emit=emit,
+            cap=document.budget,
+            render=lambda view: finished_json(view, pipeline, document.budget),
+        )
+
+    def _conclude(self, document: Document, pipeline: Pipeline) -> Conclude:
+        """The document's last state and the log's last rows, in one transaction (law 3)."""
+
+        async def conclude(view: RunView, entries: Sequence[Entry]) -> None:
+            if self.closing:
+                return
+            done = replace(documented(view, pipeline, document.budget), parent=document.parent)
+            await self._write(done, entries)
+            self._spent[document.id] = view.cost
+
+        return conclude
+
+    async def _write(self, document: Document, entries: Sequence[Entry]) -> None:
+        """Put a finished document on the shelf, also where the database is away for a moment. Raises Unavailable."""
+        for pause in _PAUSES:
+            try:
+                await self.stores.shelf.put(document, entries)
+                return
+            except Unavailable:
+                await asyncio.sleep(pause)
+        await self.stores.shelf.put(document, entries)
