@@ -126,5 +126,5 @@ def failure(
         _plain_message(error) or text[:500].strip(),
         retry_after=retry_after(headers, details),
         provider_status=status,
-        provider_code=code or str(status),
+        provider_code=code or (str(status) if status >= 300 else kind.code),
     )
