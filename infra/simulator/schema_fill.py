@@ -17,6 +17,9 @@ from infra.simulator.wording import Wording
 
 _DRAWS = 60
 _DEEP = 5
+# Beyond these a schema is an attack and not a form: it is refused rather than filled.
+_LONGEST = 100_000
+_MOST_ITEMS = 2_000
 _TYPE_HINTS = (
     ("object", ("properties", "required", "additionalProperties", "patternProperties", "minProperties")),
     ("array", ("items", "prefixItems", "minItems", "maxItems", "contains", "uniqueItems")),
@@ -40,6 +43,9 @@ def check(schema: Any) -> str | None:
 
 def fill(schema: Json, wording: Wording, seed: int) -> Any:
     """A value that the schema accepts, the same for the same seed; raises `Unfillable`."""
+    fault = check(schema)
+    if fault is not None:
+        raise Unfillable(fault)
     validator = jsonschema_rs.validator_for(schema)
     for draw in range(_DRAWS):
         filler = _Filler(schema, wording, random.Random(seed + draw), lean=draw > 2, draw=draw)
@@ -200,6 +206,8 @@ class _Filler:
 
     def _array(self, schema: Json, key: str, depth: int) -> list[Any]:
         least = int(schema.get("minItems", 0))
+        if max(least, int(schema.get("minContains", 0))) > _MOST_ITEMS:
+            raise _Impossible
         most = int(schema.get("maxItems", max(least, 4 if key in {"sections", "points"} else 3)))
         number = least if self.lean or depth > _DEEP else max(least, min(most, 4 if key == "sections" else 3))
         number = min(max(number, int(schema.get("minContains", 1)) if "contains" in schema else 0), most)
@@ -232,6 +240,8 @@ class _Filler:
     def _string(self, schema: Json, key: str, depth: int) -> str:
         least = int(schema.get("minLength", 0))
         most = schema.get("maxLength")
+        if least > _LONGEST or (most is not None and least > most):
+            raise _Impossible
         if "pattern" in schema:
             return self._matching(schema["pattern"], least, most)
         form = schema.get("format")
@@ -260,27 +270,36 @@ class _Filler:
         low, high = _bounds(schema)
         step = schema.get("multipleOf")
         wished = self.wording.number(key, low, high, whole=step == 1)
-        if self.draw:
-            wished = (0 if low is None else low) + self.draw - 1
-            if high is not None:
-                wished = min(wished, high)
+        if self.draw and low is not None:
+            wished = low + self.draw - 1
+        elif self.draw:
+            wished = (5 if high is None else high) - self.draw + 1
+        if high is not None:
+            wished = min(wished, high)
         if step:
-            return _stepped(wished, step, low, high)
-        value = wished
-        if low is not None and value <= low and schema.get("exclusiveMinimum") == low:
-            value = low + 1 if high is None or low + 1 < high else (low + high) / 2
-        if high is not None and value >= high and schema.get("exclusiveMaximum") == high:
-            value = high - 1 if low is None or high - 1 > low else (low + high) / 2
-        return value
+            return _stepped(wished, step, schema)
+        if _within(wished, schema):
+            return wished
+        if low is not None and high is not None:
+            return (low + high) / 2
+        return wished + 1 if low is not None else wished - 1
 
 
-def _stepped(wished: float, step: float, low: float | None, high: float | None) -> float | int:
+def _stepped(wished: float, step: float, schema: Json) -> float | int:
     steps = round(wished / step)
     for offset in (0, 1, -1, 2, -2):
         value = (steps + offset) * step
-        if (low is None or value >= low) and (high is None or value <= high):
+        if _within(value, schema):
             return int(value) if float(value).is_integer() else value
     raise _Impossible
+
+
+def _within(value: float, schema: Json) -> bool:
+    low: float = schema.get("minimum", -math.inf)
+    high: float = schema.get("maximum", math.inf)
+    above: float = schema.get("exclusiveMinimum", -math.inf)
+    below: float = schema.get("exclusiveMaximum", math.inf)
+    return low <= value <= high and above < value < below
 
 
 def _bounds(schema: Json) -> tuple[float | None, float | None]:
