@@ -1,10 +1,13 @@
 """Goes on with documents whose process died: what is paid for is in the log."""
 
-from shared.bootstrap import Services
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.bootstrap import Services
 
 EVERY_SECONDS = 10.0
 
 
-async def run(services: Services) -> int:
+async def run(services: "Services") -> int:
     """The number of documents taken over."""
     return await services.documents.adopt_orphans()

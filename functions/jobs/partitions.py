@@ -1,11 +1,14 @@
 """Makes the log's partitions of the coming months."""
 
-from shared.bootstrap import Services
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.bootstrap import Services
 
 EVERY_SECONDS = 24 * 3600.0
 
 
-async def run(services: Services) -> int:
+async def run(services: "Services") -> int:
     """How many months ahead have their partition."""
     ahead = 3
     await services.log.ensure_partitions(ahead)

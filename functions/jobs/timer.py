@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 
 from functions.jobs import orphans, partitions, seal
-from shared.bootstrap import Services
 
-Job = Callable[[Services], Awaitable[int]]
+if TYPE_CHECKING:
+    from shared.bootstrap import Services
+
+Job = Callable[["Services"], Awaitable[int]]
 JOBS: tuple[tuple[str, Job, float], ...] = (
     ("orphans", orphans.run, orphans.EVERY_SECONDS),
     ("seal", seal.run, seal.EVERY_SECONDS),
@@ -19,7 +22,7 @@ _LINES = structlog.get_logger("chatsmart")
 
 
 @asynccontextmanager
-async def timers(services: Services) -> AsyncIterator[None]:
+async def timers(services: "Services") -> AsyncIterator[None]:
     """Run every job now and again while the context is open."""
     tasks = [asyncio.create_task(_repeat(services, *job), name=f"job {job[0]}") for job in JOBS]
     try:
@@ -30,7 +33,7 @@ async def timers(services: Services) -> AsyncIterator[None]:
         await asyncio.wait(tasks)
 
 
-async def _repeat(services: Services, name: str, job: Job, seconds: float) -> None:
+async def _repeat(services: "Services", name: str, job: Job, seconds: float) -> None:
     while True:
         try:
             await job(services)

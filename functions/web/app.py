@@ -1,7 +1,8 @@
 """The web app: create_app(services) -> FastAPI. Imports no modal and, until a request needs it, no SDK."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from functions.jobs.timer import timers
 from functions.web import audit, chat, documents, health, keys, models, openapi, pages, pipelines
 from functions.web.edge import Edge
 from functions.web.principal import Principals
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from functions.web.supabase_token import SupabaseTokens
     from shared.bootstrap import Services
 
+_MODULES = (models, documents, keys, audit, pipelines, health, pages)
 # FastAPI's own telemetry would open spans beside those that we read off the log.
 _QUIET: TelemetryConfig = {
     "tracing": False,
@@ -37,7 +40,9 @@ def create_app(services: "Services") -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await services.start()
         try:
-            yield
+            # On one laptop nobody else runs the jobs; deployed, each is a schedule of its own.
+            async with timers(services) if services.settings.env == "local" else nullcontext():
+                yield
         finally:
             await services.close()
 
@@ -56,7 +61,7 @@ def create_app(services: "Services") -> FastAPI:
     endpoint = chat.ChatEndpoint(services, principals)
     # The router knows the route too, so that another method there is a 405.
     app.router.routes.append(Route(chat.PATH, endpoint, methods=["POST"]))
-    for module in (models, documents, keys, audit, pipelines, health, pages):
+    for module in _MODULES:
         app.include_router(module.router)
     app.add_middleware(Edge, ids=services.ids, hot={("POST", chat.PATH): endpoint})
     # Both are ours to render: FastAPI's handlers know neither problem documents nor OpenAI's shape.
@@ -66,8 +71,17 @@ def create_app(services: "Services") -> FastAPI:
     return app
 
 
-async def _to_the_edge(_request: Request, error: Exception) -> Response:
+async def _to_the_edge(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # Starlette names the methods of the first route that fits; a path may have one route for each method.
+        error.headers = {"allow": ", ".join(_methods(request.url.path))}
     raise error
+
+
+def _methods(path: str) -> list[str]:
+    routes = [route for module in _MODULES for route in module.router.routes if isinstance(route, Route)]
+    found = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    return sorted(found) or ["POST"]  # the chat endpoint's, which is in no module's router
 
 
 def _tokens(services: "Services") -> "SupabaseTokens | None":

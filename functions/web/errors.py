@@ -89,6 +89,8 @@ def as_fault(error: Exception) -> tuple[Fault, int, dict[str, str]]:
         fault: Fault = BadRequest(str(error.detail))
         if error.status_code == HTTPStatus.NOT_FOUND:
             fault = faults.NotYours("There is nothing at this address.")
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            fault = BadRequest("This address does not serve that method.")
         return fault, error.status_code, dict(error.headers or {})
     return OurFault("Something broke on our side. Quote the request id to have it looked up."), 500, {}
 

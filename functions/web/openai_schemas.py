@@ -126,6 +126,7 @@ _REQUEST = obj(
         "response_format": {"anyOf": [_FORMAT, {"type": "null"}]},
     },
     description="As OpenAI's. Fields that are not listed here are ignored.",
+    examples=[{"model": "auto", "messages": [{"role": "user", "content": "Why does tea cool?"}]}],
 )
 _USAGE = obj(
     "prompt_tokens completion_tokens total_tokens",

@@ -22,7 +22,7 @@ _COMPONENTS: dict[str, Any] = {
             "in": "header",
             "required": False,
             "description": "Accepted on every POST.",
-            "schema": {"type": "string", "maxLength": 255},
+            "schema": {"type": "string"},
         }
     },
 }

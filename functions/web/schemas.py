@@ -128,6 +128,7 @@ SCHEMAS: dict[str, Schema] = {
             "budget_micros": nullable(COUNT),
         },
         description="The pipeline's own fields stand beside these: GET /v1/pipelines lists them.",
+        examples=[{"pipeline": "article", "brief": "Why tea cools", "stream": False}],
     ),
     "RerunRequest": obj(
         "",

@@ -1,5 +1,6 @@
 """`chatsmart replay`: a past document or chat, rebuilt from its log entries with every socket shut."""
 
+import asyncio
 import sys
 from hashlib import sha256
 
@@ -22,7 +23,7 @@ def replay(run: str, *, verify: bool, as_json: bool, url: str | None, key: str |
 
     try:
         with sockets_shut():
-            again = replayed(PIPELINES, entries_from_json(rows))
+            again = asyncio.run(replayed(PIPELINES, entries_from_json(rows)))
     except Fault as fault:
         raise Trouble(f"{run} can't be rebuilt: {fault.message}") from None
     found = {
