@@ -53,9 +53,8 @@ def rerun(run: str, changes: list[str], *, as_json: bool, url: str | None, key: 
             raise Trouble(f"'{change}' sets nothing: write --set step=model.", code=2)
         models[step] = model
     with connect(url, key) as client:
-        _written(
-            client, f"/v1/documents/{run}/rerun", {"set": models, "stream": True}, out=None, as_json=as_json
-        )
+        path = f"/v1/documents/{named(client, run)}/rerun"
+        _written(client, path, {"set": models, "stream": True}, out=None, as_json=as_json)
 
 
 def _written(client: Client, path: str, body: Json, *, out: Path | None, as_json: bool) -> None:
