@@ -1,6 +1,6 @@
 """The models without a network: answers by script, failing over as the real ones do.
 
-FakeModels(says("research", "Facts [1]"), says("draft", "Once ", "upon", fault=Cut(), after=1, model="sonnet"), clock=clock)
+FakeModels(says("research", "Facts [1]"), says("draft", "Once ", fault=Cut(), after=1, times=1), clock=clock)
 """
 
 import asyncio

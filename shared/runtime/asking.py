@@ -59,11 +59,11 @@ def canonical(prompt: Prompt, label: str) -> bytes:
         raise BadRequest(f"The prompt can't be written as JSON: {error}.") from None
 
 
-def tokens_at_most(asked: Asked) -> int:
-    """An upper bound of the tokens that the prompt takes."""
-    images = [image for message in asked.prompt.messages for image in message.images]
-    size = len(asked.request) - sum(len(image.url) for image in images)
-    around = TOKENS_PER_MESSAGE * (len(asked.prompt.messages) + 1)
+def tokens_at_most(prompt: Prompt, request: bytes | None = None) -> int:
+    """An upper bound of the tokens that a prompt takes; `request` is its canonical form where that is known."""
+    images = [image for message in prompt.messages for image in message.images]
+    size = len(request or canonical(prompt, "")) - sum(len(image.url) for image in images)
+    around = TOKENS_PER_MESSAGE * (len(prompt.messages) + 1)
     return size // BYTES_PER_TOKEN + around + IMAGE_TOKENS * len(images)
 
 
@@ -122,7 +122,7 @@ def refused(fx: "Fx", asked: Asked, fault: Fault) -> None:
     """Write down that a call was never sent."""
     assert fx.course.journal is not None
     body = {"refused": fault_row(fault), "asked": asked.request.decode()}
-    columns = {"step": fx.path, "key": asked.key, "occurrence": asked.occurrence, "attempt": fx.attempt}
+    columns: dict[str, Any] = {"step": fx.path, "key": asked.key, "occurrence": asked.occurrence, "attempt": fx.attempt}
     fx.course.journal.add("effect", body, **columns)
 
 
@@ -141,7 +141,7 @@ def _afford(fx: "Fx", asked: Asked) -> tuple[Hold, Ladder]:
     where none does."""
     context = fx.course.context
     assert context is not None
-    at, read = context.clock.now(), tokens_at_most(asked)
+    at, read = context.clock.now(), tokens_at_most(asked.prompt, asked.request)
     money, room = fx.purse.left()
     fitting: list[tuple[int, int, ModelSpec]] = []
     worst: list[tuple[int, int]] = []
@@ -327,7 +327,7 @@ def _left_over(fx: "Fx", asked: Asked, record: Record) -> bool:
     course, tape = fx.course, fx.course.tape
     assert course.journal is not None
     assert tape is not None
-    shown = any(name == "token" and data.get("step") == fx.path for _, name, data in tape.verbatim)
+    shown = any(event.name == "token" and event.data.get("step") == fx.path for event in tape.verbatim)
     for n, leg in enumerate(record.legs):
         if leg.intent.body.get("void"):
             say_cut(fx, asked, f"void {n}")

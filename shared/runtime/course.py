@@ -20,7 +20,7 @@ from shared.ports.models import Models
 from shared.runtime.budget import Budget, Purse
 from shared.runtime.journal import Conclude, Journal
 from shared.runtime.tally import Tally, total
-from shared.runtime.tape import Tape, fault_row
+from shared.runtime.tape import Tape, fault_row, verbatim
 from shared.runtime.telling import Emit, Telling
 from shared.runtime.view import RunStatus, RunView, StepStatus, plain, usage_data
 
@@ -139,7 +139,7 @@ class Course:
             self.journal = Journal(self.tenant, self.run, self.trace, self.actor, context.clock, context.log)
             emit = context.emit
             self._began = context.clock.monotonic()
-        self.telling = Telling(self.trace, emit, None if self.journal is None else self.journal.explain)
+        self.telling = Telling(self.trace, emit, None if self.journal is None else self.journal.told.append)
         self.conclude: Conclude | None = None
         self._started = _NEVER
 
@@ -183,14 +183,14 @@ class Course:
         gaps = sorted(set(range(1, upto + 1)) - explained - extra.keys()) if self.journal is not None else []
         fresh = [*extra.values(), *(self._lost(position) for position in gaps)]
         for event in fresh:
-            tape.explain(event.position, event.name, dict(event.data))
+            tape.explain(event)
         self.telling.go_on(tape.known, upto, seen_upto)
-        for position, name, data in tape.verbatim:
-            self.telling.put(Event(position, name, data))
+        for event in tape.verbatim:
+            self.telling.put(event)
         if self.journal is None:
             return
         self.journal.go_on(len(tape.entries))
-        rows = [[event.position, event.name, dict(event.data)] for event in fresh]
+        rows = [verbatim(event) for event in fresh]
         self.journal.add("effect", {"seen": rows}, key="resumed", occurrence=len(tape.entries))
         for row in tape.delivered():
             used = row.usage or NO_USAGE
@@ -235,7 +235,7 @@ class Course:
         if self.replaying:
             self._compare_step(path, status, digest, row)
         tally.status = status
-        if row is not None:
+        if row is not None and row.finish == status:
             tally.total_ms = row.total_ms
         elif self.context is not None:
             tally.total_ms = round((self.context.clock.monotonic() - began) * 1000)
@@ -247,7 +247,7 @@ class Course:
                 "total_ms": tally.total_ms, "simulated": tally.simulated,
             }  # fmt: skip
             self.say("step_done", "done:" + path, data)
-        if self.journal is not None and row is None:
+        if self.journal is not None and (row is None or row.finish != status):
             self.journal.add(
                 "step", {"digest": digest} if digest else {}, step=path, attempt=tally.attempt, model=tally.model,
                 usage=tally.usage, cost=cost, finish=status, fault=fault.code if fault else "",
@@ -295,7 +295,7 @@ class Course:
         final = self.telling.reserve(*self._final(view))
         view = replace(view, events=len(self.telling.events), events_digest=self.telling.digest())
         if journal is not None:
-            rows = [[event.position, event.name, dict(event.data)] for event in lost]
+            rows = [verbatim(event) for event in lost]
             journal.add("end", _end_body(view, path, rows), **_end_columns(view))
             await journal.conclude(view, self.conclude)
             self.telling.put(final)

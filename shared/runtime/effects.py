@@ -131,7 +131,7 @@ class Fx:
             course.absent(f"{kind} {detail}".rstrip() + f" in step {self.path}")
         value = make() if row is None else row.body["value"]
         if course.journal is not None and (row is None or course.mode is Mode.BORROW):
-            columns = {"step": self.path, "key": key, "occurrence": occurrence, "attempt": self.attempt}
+            columns: dict[str, Any] = {"step": self.path, "key": key, "occurrence": occurrence, "attempt": self.attempt}
             course.journal.add("effect", {"what": kind, "value": value}, **columns)
         return value, row is not None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from shared.core.entry import Entry, EntryKind
@@ -40,8 +41,8 @@ class Journal:
     """
 
     __slots__ = (
-        "_actor", "_broken", "_clock", "_durable", "_log", "_next", "_queue", "_run", "_soon", "_tenant", "_told",
-        "_trace", "_writing",
+        "_actor", "_broken", "_clock", "_durable", "_log", "_next", "_queue", "_run", "_soon", "_tenant", "_trace",
+        "_writing", "told",
     )  # fmt: skip
 
     def __init__(
@@ -55,22 +56,20 @@ class Journal:
         self._writing: asyncio.Task[None] | None = None
         self._soon = False
         self._broken: BaseException | None = None
-        self._told: list[tuple[int, str]] = []
+        self.told: list[tuple[int, str]] = []
+        """Events given a position since the last row: the next row explains them."""
 
     def go_on(self, position: int) -> None:
         """The log holds rows up to `position` already."""
         self._next, self._durable = position + 1, position
 
-    def explain(self, position: int, ident: str) -> None:
-        """An event was given a position: the next row says so."""
-        self._told.append((position, ident))
-
-    def add(self, kind: EntryKind, body: dict[str, Any], **columns: Any) -> Entry:
-        """Queue a row. The columns are Entry's."""
-        if self._told:
-            body["at"], self._told = self._told, []
+    def add(self, kind: EntryKind, body: dict[str, Any], at: datetime | None = None, **columns: Any) -> Entry:
+        """Queue a row, of now where no time is given. The columns are Entry's."""
+        if self.told:
+            body["at"] = self.told.copy()
+            self.told.clear()
         entry = Entry(
-            self._tenant, self._run, self._trace, self._next, kind, columns.pop("at", None) or self._clock.now(),
+            self._tenant, self._run, self._trace, self._next, kind, self._clock.now() if at is None else at,
             actor=self._actor, body=body, **columns,
         )  # fmt: skip
         self._next += 1

@@ -193,7 +193,7 @@ async def lane(course: Course, step: Step, path: str, values: Sequence[Any]) -> 
     except Fault as fault:
         course.step_over(path, "failed", "", fault, began)
         raise
-    digest = blake2b(step.adapter.dump_json(value), digest_size=16).hexdigest()
+    digest = blake2b(step.adapter.serializer.to_json(value), digest_size=16).hexdigest()
     course.step_over(path, status, digest, None, began)
     return value
 

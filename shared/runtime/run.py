@@ -22,6 +22,7 @@ from shared.runtime.tally import recorded
 from shared.runtime.tape import Tape, fault_of
 from shared.runtime.view import Delta, Replay, RunStatus, RunView, StepDelta, plain
 
+__all__ = ["Context", "replay", "resume", "run", "what_if"]
 In = TypeVar("In")
 Out = TypeVar("Out")
 

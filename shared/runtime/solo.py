@@ -165,7 +165,7 @@ def _step(name: str, ladder: Ladder, budget: Budget) -> Step:
 
     return Step(
         name, body, name, (), Slot(Completion), True, False, ladder, budget, Retry(), None, False, frozenset(), 0, True,
-        0, _ANSWERS,
+        0, _ANSWERS, None,
     )  # fmt: skip
 
 

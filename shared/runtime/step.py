@@ -64,10 +64,8 @@ class Step:
     width: int
     adapter: TypeAdapter[Any]
 
-    @property
-    def each(self) -> int | None:
-        """The index of the parameter that fans out."""
-        return next((i for i, (_, slot) in enumerate(self.takes) if slot.shape == "each"), None)
+    each: int | None
+    """The index of the parameter that fans out."""
 
 
 def step(
@@ -98,6 +96,7 @@ def step(
             otherwise is not None and inspect.iscoroutinefunction(otherwise),
             frozenset(needs) | ({"schema"} if "ask" in called else frozenset()),
             window, lone, width, _adapter(gives, skips),
+            next((n for n, (_, slot) in enumerate(takes) if slot.shape == "each"), None),
         )  # fmt: skip
         check(found, called)
         function.__step__ = found  # type: ignore[attr-defined]

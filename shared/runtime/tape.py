@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+import orjson
+
 from shared.core import faults
 from shared.core.entry import Entry
-from shared.core.event import EventName
+from shared.core.event import Event
 from shared.core.faults import Diverged, Fault, NotYours
 
 _SHOWN = 24
@@ -21,6 +23,11 @@ def key_of(path: str, kind: str, canonical: bytes) -> str:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.hexdigest()
+
+
+def verbatim(event: Event) -> list[Any]:
+    """An event as a row keeps it: JSON as text, because a store may reorder an object's keys."""
+    return [event.position, event.name, orjson.dumps(event.data).decode()]
 
 
 def fault_row(fault: Fault) -> dict[str, Any]:
@@ -110,8 +117,8 @@ class Tape:
         self.steps: dict[str, Entry] = {}
         self.known: dict[str, int] = {}
         """Positions of events that code tells again, by what they are."""
-        self.verbatim: list[tuple[int, EventName, dict[str, Any]]] = []
-        """Events that only their readers knew of: [position, name, data]."""
+        self.verbatim: list[Event] = []
+        """Events that only their readers knew of."""
         for entry in self.entries:
             self._index(entry)
 
@@ -119,7 +126,7 @@ class Tape:
         for position, ident in entry.body.get("at", ()):
             self.known[ident] = position
         for position, name, data in entry.body.get("seen", ()):
-            self.explain(position, name, data)
+            self.explain(Event(position, name, orjson.loads(data)))
         match entry.kind:
             case "intent":
                 self._record(entry).legs.append(Leg(entry))
@@ -137,15 +144,15 @@ class Tape:
             case _:
                 pass
 
-    def explain(self, position: int, name: EventName, data: dict[str, Any]) -> None:
-        """An event that no row but this one explains; where its data says what it is, code may tell it again."""
-        self.verbatim.append((position, name, data))
-        if name == "step":
-            self.known[f"step:{data.get('step')}:{data.get('attempt')}"] = position
-        elif name == "step_done":
-            self.known[f"done:{data.get('step')}"] = position
-        elif name in ("started", "usage"):
-            self.known[name] = position
+    def explain(self, event: Event) -> None:
+        """An event that stands in the log itself; where its data says what it is, code may tell it again."""
+        self.verbatim.append(event)
+        if event.name == "step":
+            self.known[f"step:{event.data.get('step')}:{event.data.get('attempt')}"] = event.position
+        elif event.name == "step_done":
+            self.known[f"done:{event.data.get('step')}"] = event.position
+        elif event.name in ("started", "usage"):
+            self.known[event.name] = event.position
 
     def _record(self, entry: Entry) -> Record:
         records = self.calls.setdefault((entry.step, entry.key), [])
@@ -176,7 +183,7 @@ class Tape:
     def positions(self) -> set[int]:
         """Positions of all events that the log explains."""
         told = {piece[0] for leg in self.legs() for piece in leg.pieces if piece[0]}
-        return told | set(self.known.values()) | {event[0] for event in self.verbatim}
+        return told | set(self.known.values()) | {event.position for event in self.verbatim}
 
     def legs(self) -> Iterator[Leg]:
         """All legs of all calls."""

@@ -26,7 +26,9 @@ class Telling:
         "_box", "_emit", "_explain", "_held", "_mute", "_next", "_pump", "_sent", "_waking", "events", "known", "trace",
     )  # fmt: skip
 
-    def __init__(self, trace: TraceId, emit: Emit | None, explain: Callable[[int, str], None] | None) -> None:
+    def __init__(
+        self, trace: TraceId, emit: Emit | None, explain: Callable[[tuple[int, str]], None] | None
+    ) -> None:
         self.trace, self._emit, self._explain = trace, emit, explain
         self.events: dict[int, Event] = {}
         self.known: Mapping[str, int] = {}
@@ -44,16 +46,18 @@ class Telling:
 
     def say(self, name: EventName, ident: str, data: dict[str, Any]) -> None:
         """Tell an event; `ident` is what it is within the run."""
-        self.put(self.reserve(name, ident, data))
+        event = self.reserve(name, ident, data)
+        if not self._mute:
+            self.put(event)
 
     def reserve(self, name: EventName, ident: str, data: dict[str, Any]) -> Event:
         """Give an event its position, and let nobody see it yet: `put` does."""
-        position = self.known.get(ident)
+        position = self.known.get(ident) if self.known else None
         if position is None:
             position = self._next
             self._next += 1
             if self._explain is not None:
-                self._explain(position, ident)
+                self._explain((position, ident))
         event = self.events[position] = Event(position, name, data)
         return event
 

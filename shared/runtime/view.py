@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from shared.core.event import Event
 from shared.core.faults import Fault
@@ -16,8 +16,7 @@ StepStatus = Literal["running", "finished", "otherwise", "skipped", "failed", "c
 STATUSES: tuple[StepStatus, ...] = get_args(StepStatus)
 
 
-@dataclass(frozen=True, slots=True)
-class StepView:
+class StepView(NamedTuple):
     """One lane of one acting step, as its owner sees it. `name` is its path: `draft`, or `draft[2]` of a fan-out.
 
     `cost` (micro-dollars) and `usage` count the legs that delivered; `lost` is what the others cost us. `model` served
