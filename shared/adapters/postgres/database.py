@@ -54,7 +54,9 @@ class Database:
         """`cached` keeps prepared statements between transactions: a round trip less for each, but it breaks behind a
         transaction pooler (Supavisor, PgBouncer). Left out, it is on over a unix socket only."""
         self._dsn, self._size = dsn, size
-        self._cached = parse_qs(urlsplit(dsn).query).get("host", [""])[0].startswith("/") if cached is None else cached
+        self._cached = (
+            parse_qs(urlsplit(dsn).query).get("host", [""])[0].startswith("/") if cached is None else cached
+        )
         self._open: asyncpg.Pool[Record] | None = None
 
     @classmethod
