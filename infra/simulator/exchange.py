@@ -31,6 +31,8 @@ class Prepared:
     ask: Ask
     prompt: str
     answers: tuple[Answer, ...]
+    output: int
+    reasoning: int
     rendered: dict[tuple[Usage, bool], "Rendered"]
 
 
@@ -102,7 +104,13 @@ class Exchanges:
         else:
             style = special.removeprefix("seam:") if special.startswith("seam:") else "exact"
             answers = compose.answers(ask, seam_style=style)
-        return Prepared(ask, ask.prompt() + ask.prefill, answers, {})
+        output = sum(answer.output_tokens for answer in answers)
+        reasoning = sum(answer.reasoning_tokens for answer in answers)
+        return Prepared(ask, ask.prompt() + ask.prefill, answers, output, reasoning, {})
+
+    def usage(self, prepared: Prepared, key: str) -> Usage:
+        """The tokens of this exchange, with what the key's earlier ones left in the prompt cache."""
+        return self.cache.usage(prepared.ask, prepared.prompt, prepared.output, prepared.reasoning, key)
 
     def _followed(self, ask: Ask, previous: str) -> Ask:
         kept = self.responses.get(previous)

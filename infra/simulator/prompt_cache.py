@@ -9,7 +9,7 @@ from collections import OrderedDict
 from functools import lru_cache
 
 from infra.simulator import tokens
-from infra.simulator.answer import Answer, Ask, Usage
+from infra.simulator.answer import Ask, Usage
 
 _STEP_TOKENS = 128
 _STEP_CHARS = _STEP_TOKENS * 4
@@ -34,11 +34,9 @@ class PromptCache:
     def __init__(self) -> None:
         self._seen: OrderedDict[tuple[str, str, bytes], float] = OrderedDict()
 
-    def usage(self, ask: Ask, prompt: str, answers: tuple[Answer, ...], key: str) -> Usage:
-        """The tokens of this exchange; remembers its prefix for the next. `prompt` is `ask.prompt()`."""
+    def usage(self, ask: Ask, prompt: str, output: int, reasoning: int, key: str) -> Usage:
+        """The tokens of this exchange; remembers its prefix for the next. `prompt` is all that the model reads."""
         total = tokens.read(prompt)
-        output = sum(answer.output_tokens for answer in answers)
-        reasoning = sum(answer.reasoning_tokens for answer in answers)
         if total < _STEP_TOKENS:
             return Usage(total, output, reasoning)
         least = _STEP_TOKENS if ask.model.provider == "llama" else _LEAST_TOKENS

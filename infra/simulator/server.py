@@ -134,7 +134,7 @@ class Server:
                 return early
         prepared = self.exchanges.prepare(wire, target, raw, live.fault)
         call.stream = prepared.ask.stream
-        usage = self.exchanges.cache.usage(prepared.ask, prepared.prompt, prepared.answers, key)
+        usage = self.exchanges.usage(prepared, key)
         rendered = self.exchanges.render(wire, prepared, usage)
         live.stamp = _request_id(live.stamp, prepared)
         self.exchanges.keep(wire, prepared, rendered, usage, live.stamp)
