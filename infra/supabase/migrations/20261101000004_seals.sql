@@ -107,12 +107,15 @@ begin
   select e.xid into batch_end from public.call_log as e
     where e.tenant_id = tenant and e.xid >= head.to_xid and e.xid < last_xid
     order by e.xid offset up_to limit 1;
-  if batch_end > head.to_xid and exists (
+  if batch_end is not null and not exists (
     select from public.call_log as e
     where e.tenant_id = tenant and e.xid >= head.to_xid and e.xid < batch_end
   ) then
-    last_xid := batch_end;
+    -- one transaction alone fills the batch: take it whole, and end before the next
+    select min(e.xid) into batch_end from public.call_log as e
+      where e.tenant_id = tenant and e.xid > batch_end and e.xid < last_xid;
   end if;
+  last_xid := coalesce(batch_end, last_xid);
   select * into found from app.range_digests(tenant, head.to_xid, last_xid);
   if found.entries = 0 then
     return 0;
