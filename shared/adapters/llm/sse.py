@@ -9,7 +9,6 @@ a stream that it has begun).
 from typing import NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
-_NONE: list["Event"] = []
 
 
 class Event(NamedTuple):
@@ -64,11 +63,18 @@ class SseReader:
             data = self._without_bom(data)
         if self._after_cr or b"\r" in data:
             data = self._plain(data)
+        if (
+            not self._pieces
+            and data.startswith(b"data: ")
+            and data.find(b"\n", 7) == len(data) - 2
+            and data.endswith(b"\n\n")
+        ):
+            return [Event(data[6:-2])]  # the usual read: one event of one line
         if b"\n\n" not in data and not (self._line_done and data.startswith(b"\n")):
             if data:
                 self._pieces.append(data)
                 self._line_done = data.endswith(b"\n")
-            return _NONE
+            return []
         if self._pieces:
             self._pieces.append(data)
             data = b"".join(self._pieces)
@@ -82,7 +88,7 @@ class SseReader:
         block = b"".join(self._pieces)
         self._pieces = []
         event = _parsed(block.removesuffix(b"\n"))
-        return [event] if event is not None else _NONE
+        return [event] if event is not None else []
 
     def _without_bom(self, data: bytes) -> bytes:
         """Drop a byte order mark at the very start, also one that comes in parts."""
