@@ -10,6 +10,11 @@ from infra.simulator.wording import Wording
 
 _FINAL = re.compile(r"final|output|result|respond|submit|finish|answer", re.I)
 _FINAL_TOLD = re.compile(r"final (?:response|result|answer|output)|ends? (?:the|this) conversation", re.I)
+_ACTS = re.compile(
+    r"(?:get|find|look|lookup|search|fetch|list|set|create|delete|send|book|add|update|call|run|read|check|open|convert)"
+    r"(?![a-z])",
+    re.I,
+)
 _VERBS = frozenset(
     """get set find make list look lookup fetch read show call run tool the a an for of in to and or with from by
     value data info information given return returns current use used user args new this that your""".split()
@@ -95,5 +100,6 @@ def _stem(word: str) -> str:
 def _call(tool: Tool, ask: Ask, seed: int) -> ToolCall:
     value: object = {}
     if any(tool.schema.get(word) for word in ("properties", "$ref", "required", "anyOf", "allOf", "oneOf")):
-        value = schema_fill.fill({"type": "object", **tool.schema}, Wording(ask.turns, seed), seed)
+        wording = Wording(ask.turns, seed, terse=_ACTS.match(tool.name) is not None)
+        value = schema_fill.fill({"type": "object", **tool.schema}, wording, seed)
     return ToolCall(tool.name, orjson.dumps(value).decode())

@@ -82,11 +82,16 @@ _FORMATS = {
 
 
 class Wording:
-    """One conversation as a source of field values; asked again for the same field it gives the next value."""
+    """One conversation as a source of field values; asked again for the same field it gives the next value.
 
-    def __init__(self, turns: tuple[Turn, ...], seed: int) -> None:
+    `terse` is for a function's arguments: a field that says nothing by its name gets a name or the subject,
+    no sentence.
+    """
+
+    def __init__(self, turns: tuple[Turn, ...], seed: int, *, terse: bool = False) -> None:
         self.turns = turns
         self.seed = seed
+        self.terse = terse
         self.asked = brief.last_user(turns)[:8_000]
         self.pen = prose.Pen(brief.read(turns), seed)
         self._asked_for: dict[str, int] = {}
@@ -125,7 +130,12 @@ class Wording:
             found = source(key, key.rsplit("_", 1)[-1], at)
             if found is not None:
                 return found
-        return self._long(at, top) if key in _LONG_KEYS else self._sentence(key)
+        if key in _LONG_KEYS:
+            return self._long(at, top)
+        if self.terse and key not in _SUMMARY_KEYS:
+            named = self.names[self._turn_of("*name") :]
+            return named[0] if named else self.pen.brief.subject
+        return self._sentence(key)
 
     def _named(self, key: str, stem: str, at: int) -> str | None:
         """Names, places, titles and topics."""
