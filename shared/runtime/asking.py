@@ -122,7 +122,12 @@ def refused(fx: "Fx", asked: Asked, fault: Fault) -> None:
     """Write down that a call was never sent."""
     assert fx.course.journal is not None
     body = {"refused": fault_row(fault), "asked": asked.request.decode()}
-    columns: dict[str, Any] = {"step": fx.path, "key": asked.key, "occurrence": asked.occurrence, "attempt": fx.attempt}
+    columns: dict[str, Any] = {
+        "step": fx.path,
+        "key": asked.key,
+        "occurrence": asked.occurrence,
+        "attempt": fx.attempt,
+    }
     fx.course.journal.add("effect", body, **columns)
 
 
@@ -281,7 +286,7 @@ class Talk:
             cost=ended.cost, finish=ended.finish, fault="" if ended.fault is None else ended.fault.code,
             first_token_ms=ended.first_token_ms, total_ms=ended.total_ms,
         )  # fmt: skip
-        self._fx.course.tally(self._fx.path).add(row)
+        self._fx.tally.add(row)
         self._journal.soon()
 
     def _broken(self, leg: LegStarted, fault: str, more: dict[str, Any]) -> None:
@@ -290,7 +295,7 @@ class Talk:
         row = self._add(
             "outcome", leg, body, request=leg.request, finish="error", fault=fault, cost=Micros(0)
         )
-        self._fx.course.tally(self._fx.path).add(row)
+        self._fx.tally.add(row)
         self._journal.soon()
 
     def _add(self, kind: EntryKind, leg: LegStarted, body: dict[str, Any], **columns: Any) -> Entry:
@@ -316,7 +321,7 @@ class Talk:
 
 def say_cut(fx: "Fx", asked: Asked, leg: int | str) -> None:
     """Tell readers that what they saw of this call is void; `leg` tells one cut of a call from another."""
-    fx.course.tally(fx.path).cuts += 1
+    fx.tally.cuts += 1
     ident = f"cut:{fx.path}:{asked.key}:{asked.occurrence}:{leg}"
     fx.course.say("spliced", ident, {"trace": fx.course.trace, "step": fx.path, "how": "restart"})
 
@@ -339,7 +344,7 @@ def _left_over(fx: "Fx", asked: Asked, record: Record) -> bool:
             place = {name: getattr(was, name) for name in PLACE}
             body = {"intent": was.position, "pieces": []}
             leg.outcome = course.journal.add("outcome", body, **place, finish="error", fault="abandoned")
-        course.tally(fx.path).add(leg.outcome)
+        fx.tally.add(leg.outcome)
     return shown
 
 
@@ -381,7 +386,7 @@ async def retold(fx: "Fx", asked: Asked, record: Record) -> AsyncGenerator[Chunk
                     yield chunk
             fx.rung = leg.intent.model
             if leg.outcome is not None:
-                course.tally(fx.path).add(leg.outcome)
+                fx.tally.add(leg.outcome)
     last = record.legs[-1].outcome
     if last is not None and "raised" in last.body:
         raise fault_of(last.body["raised"])
@@ -418,4 +423,4 @@ async def _copied(fx: "Fx", asked: Asked, legs: list[Leg]) -> AsyncGenerator[Chu
             "outcome", body, **place, response=outcome.response, cost=Micros(0), finish=outcome.finish,
             fault=outcome.fault, first_token_ms=outcome.first_token_ms, total_ms=outcome.total_ms,
         )  # fmt: skip
-        fx.course.tally(path).add(row)
+        fx.tally.add(row)

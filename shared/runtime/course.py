@@ -96,12 +96,14 @@ class Course:
         "conclude",
         "context",
         "cut",
+        "failed",
         "journal",
         "mode",
         "plan",
         "purse",
         "render",
         "run",
+        "say",
         "stale",
         "tallies",
         "tape",
@@ -140,7 +142,11 @@ class Course:
             emit = context.emit
             self._began = context.clock.monotonic()
         self.telling = Telling(self.trace, emit, None if self.journal is None else self.journal.told.append)
+        self.say = self._say_again if mode is Mode.REPLAY else self.telling.say
+        """Tell an event: its name, what it is within the run, its data."""
         self.conclude: Conclude | None = None
+        self.failed: list[tuple[str, Fault]] = []
+        """The lanes that failed, the first failure first."""
         self._started = _NEVER
 
     @property
@@ -200,10 +206,10 @@ class Course:
         """What stands where an event was that neither the log nor its readers know: positions have no gap."""
         return Event(position, "spliced", {"trace": self.trace, "step": "", "how": "lost"})
 
-    def say(self, name: EventName, ident: str, data: dict[str, Any]) -> None:
-        """Tell an event; in a replay, only where the recorded run did."""
-        if self.mode is Mode.REPLAY and ident not in self.telling.known:
-            self.absent(f"the event '{name}' ({ident})")
+    def _say_again(self, name: EventName, ident: str, data: dict[str, Any]) -> None:
+        """In a replay: tell an event, where the recorded run did."""
+        if ident not in self.telling.known:
+            self.absent(f"event '{name}' ({ident})")
         self.telling.say(name, ident, data)
 
     def absent(self, what: str, diverged: Diverged | None = None) -> NoReturn:
@@ -227,10 +233,9 @@ class Course:
         return found
 
     def step_over(
-        self, path: str, status: StepStatus, digest: str, fault: Fault | None, began: float
+        self, path: str, tally: Tally, status: StepStatus, digest: str, fault: Fault | None, began: float
     ) -> None:
         """A step's lane has ended. In a replay its recorded row decides how; raises Diverged where that is not so."""
-        tally = self.tallies[path]
         row = self.tape.steps.get(path) if self.tape is not None and self.mode is not Mode.BORROW else None
         if self.replaying:
             self._compare_step(path, status, digest, row)
@@ -291,14 +296,16 @@ class Course:
             self.plan.quote, self.actor, self._started, ended, total_ms, document_digest=document,
         )  # fmt: skip
         used = usage_data(view.usage, None if view.unpriced else view.cost)
-        self.say("usage", "usage", {"trace": self.trace, **used})
-        final = self.telling.reserve(*self._final(view))
+        # Both wait until the end is written: a run that is handed over has not told how it ends.
+        last = [self.telling.reserve("usage", "usage", {"trace": self.trace, **used})]
+        last.append(self.telling.reserve(*self._final(view)))
         view = replace(view, events=len(self.telling.events), events_digest=self.telling.digest())
         if journal is not None:
             rows = [verbatim(event) for event in lost]
             journal.add("end", _end_body(view, path, rows), **_end_columns(view))
-            await journal.conclude(view, self.conclude)
-            self.telling.put(final)
+            if await journal.conclude(view, self.conclude):
+                for event in last:
+                    self.telling.put(event)
             await self.telling.close()
         elif end is not None:
             _compare_end(view, end)

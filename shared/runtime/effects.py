@@ -36,11 +36,12 @@ class Fx:
     """What one lane of a step may do. Every act is named by its content (`label` tells equal ones apart), so that
     lanes can't disturb each other's replay."""
 
-    __slots__ = ("_counts", "_open", "attempt", "course", "path", "purse", "rung", "step", "until")
+    __slots__ = ("_counts", "_open", "attempt", "course", "path", "purse", "rung", "step", "tally", "until")
 
     def __init__(self, course: Course, step: Step, path: str, until: float | None) -> None:
         self.course, self.step, self.path, self.until = course, step, path, until
         self.purse = Purse(f"step {path}", step.budget, course.purse)
+        self.tally = course.tally(path)
         self.attempt = 1
         self.rung = ""
         """Who was asked last."""
@@ -66,7 +67,7 @@ class Fx:
                 f"repair:{self.path}:{key_of(self.path, 'ask', canonical(prompt, label))}:{self.attempt}",
                 {"trace": self.course.trace, "step": self.path, "how": "repair"},
             )
-            self.course.tally(self.path).cuts += 1
+            self.tally.cuts += 1
             second = await self._complete(_repair(prompt, answer.text, fault), label)
             return read(accepted(second).text, schema, adapter)
 
@@ -131,7 +132,12 @@ class Fx:
             course.absent(f"{kind} {detail}".rstrip() + f" in step {self.path}")
         value = make() if row is None else row.body["value"]
         if course.journal is not None and (row is None or course.mode is Mode.BORROW):
-            columns: dict[str, Any] = {"step": self.path, "key": key, "occurrence": occurrence, "attempt": self.attempt}
+            columns: dict[str, Any] = {
+                "step": self.path,
+                "key": key,
+                "occurrence": occurrence,
+                "attempt": self.attempt,
+            }
             course.journal.add("effect", {"what": kind, "value": value}, **columns)
         return value, row is not None
 

@@ -41,6 +41,8 @@ class Node:
     """How many nodes must be done before this one."""
     feeds: tuple[int, ...]
     """The nodes that wait for this one."""
+    optional: bool
+    """Whether a value that it takes may be a Skip."""
 
 
 class Graph(Generic[In, Out]):
@@ -238,7 +240,8 @@ def _nodes(order: list[Step], needs: Mapping[str, tuple[Step | None, ...]]) -> t
     for n, one in enumerate(order):
         sources = tuple(0 if need is None else at[need.name] + 1 for need in needs[one.name])
         feeds = tuple(m for m, later in enumerate(order) if one in needs[later.name])
-        found.append(Node(n, one, sources, len(set(sources) - {0}), feeds))
+        optional = any(slot.shape == "maybe" for _, slot in one.takes)
+        found.append(Node(n, one, sources, len(set(sources) - {0}), feeds, optional))
     return tuple(found)
 
 

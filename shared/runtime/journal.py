@@ -12,8 +12,9 @@ from shared.ports.log import Log
 from shared.runtime.view import RunView
 
 T = TypeVar("T")
-Conclude = Callable[[RunView, Sequence[Entry]], Awaitable[None]]
-"""Writes the last rows of a run together with whatever depends on them."""
+Conclude = Callable[[RunView, Sequence[Entry]], Awaitable[object]]
+"""Writes the last rows of a run together with whatever depends on them. False: it did not, and the run is left to
+another process; its end is not told then."""
 
 
 async def shielded(act: Coroutine[Any, Any, T]) -> T:
@@ -120,11 +121,11 @@ class Journal:
         if self._writing is not None:
             await asyncio.wait((self._writing,))
 
-    async def conclude(self, view: RunView, write: Conclude | None) -> None:
+    async def conclude(self, view: RunView, write: Conclude | None) -> bool:
         """Write the rows that are not durable yet, the last of the run: by `write`, where something else has to be in
-        their transaction, else by themselves."""
+        their transaction, else by themselves. Whether they were written."""
         rows, self._queue = self._queue, []
-        if write is None:
-            await self._log.append(rows)
-        else:
-            await write(view, rows)
+        if write is not None:
+            return await write(view, rows) is not False
+        await self._log.append(rows)
+        return True

@@ -29,15 +29,14 @@ MISSING: Any = object()
 
 
 class Walk:
-    """One way through a graph. `failed` holds the lanes that failed, the first failure first."""
+    """One way through a graph."""
 
-    __slots__ = ("_course", "_graph", "_values", "_waits", "failed")
+    __slots__ = ("_course", "_graph", "_values", "_waits")
 
     def __init__(self, graph: Graph[Any, Any], course: Course, given: Any) -> None:
         self._graph, self._course = graph, course
         self._values: list[Any] = [given] + [MISSING] * len(graph.nodes)
         self._waits = [node.waits for node in graph.nodes]
-        self.failed: list[tuple[str, Fault]] = []
 
     async def all(self) -> Any:
         """Run every step. The goal's value; raises the first failure, after its siblings are cancelled."""
@@ -76,16 +75,16 @@ class Walk:
         return [node] if node.step.acts else self._done(node, self._pure(node))
 
     def _arguments(self, node: Node) -> list[Any]:
-        values = [self._values[source] for source in node.sources]
-        if Skip in map(type, values):
-            values = [None if isinstance(value, Skip) else value for value in values]
-        return values
+        known = self._values
+        if node.optional:
+            return [None if isinstance(known[source], Skip) else known[source] for source in node.sources]
+        return [known[source] for source in node.sources]
 
     async def _node(self, node: Node) -> Any:
         """Run an acting step: one lane, or one per element."""
         values, at = self._arguments(node), node.step.each
         if at is None:
-            return await self._lane(node.step, node.step.name, values)
+            return await lane(self._course, node.step, node.step.name, values)
         lanes = self._fan(node.step, values, at)
         return tuple(
             value for value in await self._side_by_side(node.step, lanes) if not isinstance(value, Skip)
@@ -94,26 +93,22 @@ class Walk:
     def _fan(self, step: Step, values: list[Any], at: int) -> list[list[Any]]:
         elements = values[at]
         if len(elements) > step.width:
-            raise self._noted(
-                step.name,
-                Malformed(f"Step {step.name} was given {len(elements)} elements; its width is {step.width}."),
+            fault = Malformed(
+                f"Step {step.name} was given {len(elements)} elements; its width is {step.width}."
             )
+            self._course.failed.append((step.name, fault))
+            raise fault
         return [[*values[:at], element, *values[at + 1 :]] for element in elements]
 
     async def _side_by_side(self, step: Step, lanes: list[list[Any]]) -> Sequence[Any]:
         if len(lanes) == 1:
-            return [await self._lane(step, f"{step.name}[0]", lanes[0])]
+            return [await lane(self._course, step, f"{step.name}[0]", lanes[0])]
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._lane(step, f"{step.name}[{n}]", lane)) for n, lane in enumerate(lanes)
+                group.create_task(lane(self._course, step, f"{step.name}[{n}]", one))
+                for n, one in enumerate(lanes)
             ]
         return [task.result() for task in tasks]
-
-    async def _lane(self, step: Step, path: str, values: list[Any]) -> Any:
-        try:
-            return await lane(self._course, step, path, values)
-        except Fault as fault:
-            raise self._noted(path, fault) from fault.__cause__
 
     def _pure(self, node: Node) -> Any:
         """Run a pure step, in line."""
@@ -125,13 +120,9 @@ class Walk:
         except Exception as error:
             fault = of_ours(error, step.name)
             fault.add_note(f"in step {step.name}")
-            raise self._noted(step.name, fault) from error
+            self._course.failed.append((step.name, fault))
+            raise fault from error
         return tuple(value for value in found if not isinstance(value, Skip))
-
-    def _noted(self, path: str, fault: Fault) -> Fault:
-        if not any(fault is known for _, known in self.failed):
-            self.failed.append((path, fault))
-        return fault
 
 
 class Retrace(Walk):
@@ -161,7 +152,7 @@ class Retrace(Walk):
         found, stopped = [], False
         for n, values in enumerate(lanes):
             try:
-                found.append(await self._lane(step, f"{step.name}[{n}]", values))
+                found.append(await lane(self._course, step, f"{step.name}[{n}]", values))
             except asyncio.CancelledError:
                 if not self._course.cut:
                     raise
@@ -179,41 +170,42 @@ class Retrace(Walk):
 async def lane(course: Course, step: Step, path: str, values: Sequence[Any]) -> Any:
     """One lane of an acting step: attempts, waits, `otherwise`. Its value; raises the last attempt's fault with a note
     of every attempt before."""
-    began = 0.0 if course.context is None else course.context.clock.monotonic()
+    context = course.context
+    began = 0.0 if context is None else context.clock.monotonic()
     seconds = step.budget.seconds
     fx = Fx(course, step, path, None if seconds is None else began + seconds)
     try:
         value, status = await _attempts(fx, step, values)
-        checked(step, value)
+        if type(value) is not step.gives.type:
+            checked(step, value)
     except asyncio.CancelledError:
-        course.step_over(path, "cancelled", "", None, began)
+        course.step_over(path, fx.tally, "cancelled", "", None, began)
         raise
     except Diverged:
         raise
     except Fault as fault:
-        course.step_over(path, "failed", "", fault, began)
+        course.step_over(path, fx.tally, "failed", "", fault, began)
+        course.failed.append((path, fault))
         raise
     digest = blake2b(step.adapter.serializer.to_json(value), digest_size=16).hexdigest()
-    course.step_over(path, status, digest, None, began)
+    course.step_over(path, fx.tally, status, digest, None, began)
     return value
 
 
 async def _attempts(fx: Fx, step: Step, values: Sequence[Any]) -> tuple[Any, StepStatus]:
     course, path = fx.course, fx.path
-    tally = course.tally(path)
-    model = step.ladder[0].name if step.ladder else ""
     before: list[str] = []
     while True:
-        tally.attempt = fx.attempt
-        data = {"trace": course.trace, "step": path, "model": model, "attempt": fx.attempt}
-        course.say("step", f"step:{path}:{fx.attempt}", data)
+        attempt = fx.tally.attempt = fx.attempt
+        data = {"trace": course.trace, "step": path, "model": step.first, "attempt": attempt}
+        course.say("step", f"step:{path}:{attempt}", data)
         try:
             value = await step.function(fx, *values)
         except Diverged:
             raise
         except Exception as error:
             fault = of_ours(error, path)
-            fault.add_note(f"in step {path}, attempt {fx.attempt}" + (f", rung {fx.rung}" if fx.rung else ""))
+            fault.add_note(f"in step {path}, attempt {attempt}" + (f", rung {fx.rung}" if fx.rung else ""))
             wait = _wait(fx, step, fault)
             if wait is None:
                 if step.otherwise is not None and _falls(fault):
@@ -223,7 +215,7 @@ async def _attempts(fx: Fx, step: Step, values: Sequence[Any]) -> tuple[Any, Ste
                 if fault is error:
                     raise
                 raise fault from error
-            before.append(f"before: attempt {fx.attempt}, {fault.code}: {fault.message}")
+            before.append(f"before: attempt {attempt}, {fault.code}: {fault.message}")
             if wait:
                 await asyncio.sleep(wait)
             fx.attempt += 1

@@ -74,12 +74,11 @@ async def replay(graph: Graph[In, Out] | None, tape: Sequence[Entry], *, render:
     given = _given(graph, known)
     course = Course(_plan(graph, given, known), Mode.REPLAY, None, known, render=render)
     course.begin()
-    retrace = Retrace(graph, course, given)
-    value = await retrace.all()
+    value = await Retrace(graph, course, given).all()
     unused = known.unused()
     if unused is not None:
         raise Diverged(f"Step {unused.step} no longer asks what the log has at position {unused.position}.")
-    status, fault, path = _ending(known.end, retrace)
+    status, fault, path = _ending(known.end, course.failed)
     finished = status == "finished"
     output = dumped(graph, value) if finished else None
     view = await course.finish(status, output, value if finished else None, fault, path)
@@ -124,7 +123,7 @@ async def _live(graph: Graph[In, Out], given: In, course: Course) -> RunView:
         late = TimedOut(f"The run took longer than its {graph.cap.seconds:g} seconds.")
         return await shielded(course.finish("failed", None, None, late, ""))
     except Exception as error:  # noqa: BLE001 - the process edge of a run: whatever ends it stands in its log
-        path, fault = walk.failed[0] if walk.failed else ("", of_ours(error, graph.name))
+        path, fault = course.failed[0] if course.failed else ("", of_ours(error, graph.name))
         return await shielded(course.finish("failed", None, None, fault, path))
     return await shielded(course.finish("finished", output, value, None, ""))
 
@@ -168,15 +167,15 @@ def _stale(graph: Graph[Any, Any], known: Tape) -> frozenset[str]:
     return frozenset(name for name, digest in graph.digests.items() if digests.get(name) != digest)
 
 
-def _ending(end: Entry, retrace: Retrace) -> tuple[RunStatus, Fault | None, str]:
+def _ending(end: Entry, failures: Sequence[tuple[str, Fault]]) -> tuple[RunStatus, Fault | None, str]:
     """How the replayed run ends: as its lanes did, where the recorded end does not say that it was stopped."""
     if end.finish == "cancelled":
         return "cancelled", None, ""
     path = end.body["step"]
     if end.finish == "failed" and not path:
         return "failed", fault_of(end.body["fault"]), ""
-    if not retrace.failed:
+    if not failures:
         return "finished", None, ""
-    failed = dict(retrace.failed)
-    first = path if path in failed else retrace.failed[0][0]
+    failed = dict(failures)
+    first = path if path in failed else failures[0][0]
     return "failed", failed[first], first

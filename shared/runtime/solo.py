@@ -165,7 +165,7 @@ def _step(name: str, ladder: Ladder, budget: Budget) -> Step:
 
     return Step(
         name, body, name, (), Slot(Completion), True, False, ladder, budget, Retry(), None, False, frozenset(), 0, True,
-        0, _ANSWERS, None,
+        0, _ANSWERS, None, "",
     )  # fmt: skip
 
 
@@ -185,5 +185,5 @@ async def _over(course: Course, name: str, status: RunStatus, fault: Fault | Non
     ended: StepStatus = status_of(status)
     finished = status == "finished"
     digest = blake2b(output, digest_size=16).hexdigest() if finished else ""
-    course.step_over(name, ended, digest, fault, began)
+    course.step_over(name, kept, ended, digest, fault, began)
     return await course.finish(status, output if finished else None, value if finished else None, fault, name)

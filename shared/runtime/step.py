@@ -66,6 +66,8 @@ class Step:
 
     each: int | None
     """The index of the parameter that fans out."""
+    first: str
+    """The model that is asked first; empty where none is."""
 
 
 def step(
@@ -97,6 +99,7 @@ def step(
             frozenset(needs) | ({"schema"} if "ask" in called else frozenset()),
             window, lone, width, _adapter(gives, skips),
             next((n for n, (_, slot) in enumerate(takes) if slot.shape == "each"), None),
+            ladder[0].name if ladder and isinstance(ladder[0], ModelSpec) else "",
         )  # fmt: skip
         check(found, called)
         function.__step__ = found  # type: ignore[attr-defined]

@@ -71,7 +71,11 @@ class Total:
 def total(tallies: Mapping[str, Tally], order: Sequence[str]) -> Total:
     """The lanes in the graph's order, and their sums."""
     place = {name: n for n, name in enumerate(order)}
-    paths = sorted(tallies, key=lambda path: (place[path.partition("[")[0]], _lane(path)))
+    places = []
+    for path in tallies:
+        name, _, lane = path.partition("[")
+        places.append((place[name], int(lane[:-1]) if lane else 0, path))
+    paths = [path for _, _, path in sorted(places)]
     lanes = [tallies[path] for path in paths]
     return Total(
         tuple(lane.view(path) for path, lane in zip(paths, lanes, strict=True)),
@@ -88,11 +92,6 @@ def _sum(usages: Iterable[Usage]) -> Usage:
     for usage in usages:
         found += usage
     return found
-
-
-def _lane(path: str) -> int:
-    number = path.partition("[")[2].rstrip("]")
-    return int(number) if number else 0
 
 
 def recorded(tape: Tape, order: Sequence[str]) -> tuple[StepView, ...]:
