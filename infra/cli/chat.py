@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
@@ -31,49 +32,56 @@ def chat(
         try:
             headers = {"Idempotency-Key": str(uuid4())}
             with client.stream("POST", "/v1/chat/completions", body, headers) as answer:
-                cost = _print(answer, as_json=as_json)
+                own = _print(answer, as_json=as_json)
                 if not as_json:
-                    _sign_off(answer, cost)
+                    _sign_off(answer, own)
         except Broken as error:
             raise _lost(client, error) from None
 
 
-def _print(answer: httpx.Response, *, as_json: bool) -> object:
-    """The answer's pieces; what the last one says it cost."""
-    cost: object = None
-    ended = wrote = False
-    for event in read(answer.iter_raw()):
-        if event.data == "[DONE]":
-            ended = True
-            break
-        piece = json.loads(event.data)
-        if isinstance(piece.get("error"), dict):
-            raise Trouble(f"The answer broke off: {piece['error'].get('message')}")
-        usage = piece.get("usage") or {}
-        cost = usage.get("cost_micros", cost)
+def _print(answer: httpx.Response, *, as_json: bool) -> Json:
+    """The answer's pieces; what the server says of itself in the last one: cost, trace, whether it was simulated."""
+    own: Json = {}
+    wrote = False
+    for piece in _pieces(answer):
+        own = piece.get("chatsmart") or own
         if as_json:
             put(piece)
             continue
         for choice in piece.get("choices") or []:
-            text = (choice.get("delta") or {}).get("content") or (choice.get("delta") or {}).get("refusal")
-            if text:
-                wrote = True
-                sys.stdout.write(text)
-                sys.stdout.flush()
+            delta = choice.get("delta") or {}
+            text = delta.get("content") or delta.get("refusal") or ""
+            wrote = wrote or bool(text)
+            sys.stdout.write(text)
+            sys.stdout.flush()
     if wrote:
         sys.stdout.write("\n")
         sys.stdout.flush()
-    if not ended:
-        raise Broken("the stream ended before the answer did")
-    return cost
+    return own
 
 
-def _sign_off(answer: httpx.Response, cost: object) -> None:
+def _pieces(answer: httpx.Response) -> Iterator[Json]:
+    """The chunks of a streamed completion. Raises Trouble for an error among them, Broken where the end is missing."""
+    for event in read(answer.iter_raw()):
+        if event.data == "[DONE]":
+            return
+        piece = json.loads(event.data)
+        if isinstance(piece.get("error"), dict):
+            raise Trouble(f"The answer broke off: {piece['error'].get('message')}")
+        yield piece
+    raise Broken("the stream ended before the answer did")
+
+
+def _sign_off(answer: httpx.Response, own: Json) -> None:
     head = answer.headers
-    if cost is None and head.get("x-chatsmart-cost-micros", "").isdigit():
-        cost = int(head["x-chatsmart-cost-micros"])
-    parts = [head.get("x-chatsmart-model", ""), dollars(cost) if cost is not None else ""]
-    parts.append(f"trace {head['x-chatsmart-trace']}" if "x-chatsmart-trace" in head else "")
+    cost = dollars(own["cost_micros"]) if "cost_micros" in own else ""
+    trace = own.get("trace") or head.get("x-chatsmart-trace", "")
+    parts = [
+        head.get("x-chatsmart-model", ""),
+        cost,
+        "simulated" if own.get("simulated") else "",
+        f"trace {trace}",
+    ]
     say(" · ".join(part for part in parts if part))
 
 

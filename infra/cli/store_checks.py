@@ -29,12 +29,13 @@ async def _addresses(settings: Settings, server: Server | None) -> AsyncIterator
     if (app and redis) or server is None or settings.env == "production":
         yield app, admin, redis
         return
+    from infra.local import DATABASE
     from shared.adapters.embedded.home import Servers
 
     async with Servers(settings.home) as embedded:
         yield (
-            app or embedded.postgres_dsn("chatsmart_app"),
-            admin or ("" if app else embedded.postgres_dsn("postgres")),
+            app or embedded.postgres_dsn("chatsmart_app", DATABASE),
+            admin or ("" if app else embedded.postgres_dsn("postgres", DATABASE)),
             redis or embedded.redis_dsn(),
         )
 

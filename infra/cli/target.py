@@ -47,11 +47,12 @@ def running(home: Path) -> Server | None:
 
 
 def born(pid: int) -> float:
-    """When a process began, in seconds of the epoch; 0 where there is none of that number."""
+    """When a process began, in seconds of the epoch; 0 where none of that number lives."""
     import psutil
 
     try:
-        return float(psutil.Process(pid).create_time())
+        process = psutil.Process(pid)
+        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
     except (psutil.NoSuchProcess, psutil.AccessDenied, ValueError, OverflowError):
         return 0.0
 

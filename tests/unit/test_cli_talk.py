@@ -21,7 +21,7 @@ def piece(text: str) -> bytes:
     return f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'content': text}}]})}\n\n".encode()
 
 
-USAGE = b'data: {"choices": [], "usage": {"total_tokens": 3, "cost_micros": 120}}\n\n'
+USAGE = b'data: {"choices": [], "usage": {"total_tokens": 3}, "chatsmart": {"cost_micros": 120, "simulated": true}}\n\n'
 DONE = b"data: [DONE]\n\n"
 
 
@@ -53,7 +53,7 @@ def test_the_answer_alone_goes_to_stdout(server: Loopback) -> None:
     done = run(server, "chat", "why?", "--model", "auto:cheap", "--system", "be brief")
     assert done.exit_code == 0, done.output
     assert done.stdout == "Tea cools.\n"
-    assert done.stderr == f"sonnet · $0.0001 · trace {'ab' * 16}\n".replace("$0.0001", "$0.000120")
+    assert done.stderr == f"sonnet · $0.000120 · simulated · trace {'ab' * 16}\n"
     assert server.asked[0].body["model"] == "auto:cheap"
     assert server.asked[0].body["messages"] == [
         {"role": "system", "content": "be brief"},
