@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel
+import orjson
+from pydantic import ValidationError
 
 from shared.core.entry import Entry
 from shared.core.event import Event
@@ -18,6 +19,7 @@ from shared.documents.orders import Order, read_order
 from shared.documents.pipeline import Pipeline
 from shared.documents.replayed import Replayed, replayed
 from shared.documents.tape import entries_to_json
+from shared.documents.view import fault_json
 from shared.documents.work import BEAT_SECONDS, Stores, Works
 from shared.models.catalogue import Catalogue
 from shared.ports.shelf import Document
@@ -133,8 +135,7 @@ class Documents:
                 after = event.position
                 if event.final:
                     return
-            if await bus.exists(principal.tenant, run):
-                continue
+            # The stream is not there, has a gap, or has no more for one that named a position past its end.
             if (await self.get(principal, run)).status != "running":
                 for event in (await self.replay(principal, run)).events:
                     if event.position > after:
@@ -179,7 +180,8 @@ class Documents:
     async def adopt_orphans(self) -> int:
         """Go on with documents whose process died. The number taken over."""
         stores = self.stores
-        found = await stores.shelf.orphans(stores.clock.now() - timedelta(seconds=3 * BEAT_SECONDS), limit=20)
+        now = stores.clock.now()
+        found = await stores.shelf.claim_orphans(now - timedelta(seconds=3 * BEAT_SECONDS), now, limit=20)
         taken = 0
         for tenant, run in found:
             document = await stores.shelf.get(tenant, run)
@@ -194,7 +196,14 @@ class Documents:
         pipeline = stores.registry.get(document.pipeline)
         if pipeline is None:
             return
-        given: BaseModel = pipeline.given.model_validate(document.given)
+        try:
+            given = pipeline.given.model_validate_json(orjson.dumps(document.given), strict=True)
+        except ValidationError:
+            fault = fault_json(
+                "internal_error", f"The pipeline '{document.pipeline}' takes other fields now.", ""
+            )
+            await stores.shelf.put(document.with_(status="failed", finished=stores.clock.now(), fault=fault))
+            return
         worst = pipeline.graph.quote(given).micros
         held = worst if document.budget is None else min(worst, document.budget)
         await stores.ledger.hold(document.tenant, document.id, Micros(held), stores.month_cap)

@@ -140,6 +140,8 @@ class Works:
         stores = self.stores
 
         async def emit(events: Sequence[Event]) -> None:
+            if self.closing:
+                raise Unavailable("This process is closing; the one that goes on tells the rest.")
             await stores.bus.publish(document.tenant, document.id, events)
 
         return Context(

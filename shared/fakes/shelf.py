@@ -55,14 +55,18 @@ class MemoryShelf:
         if found is not None and found.status == "running":
             self._beats[tenant, run] = at
 
-    async def orphans(self, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
+    async def claim_orphans(
+        self, before: datetime, at: datetime, limit: int
+    ) -> Sequence[tuple[TenantId, RunId]]:
         """See the port; the longest silent first."""
         silent = [
             (beat, name)
             for name, beat in self._beats.items()
             if beat < before and self._documents[name].status == "running"
         ]
-        return tuple(name for _, name in sorted(silent)[:limit])
+        claimed = tuple(name for _, name in sorted(silent)[:limit])
+        self._beats.update(dict.fromkeys(claimed, at))
+        return claimed
 
     async def spent(self, tenant: TenantId, since: datetime, until: datetime) -> Micros:
         """What documents that ended in [since, until) cost, in micro-dollars."""

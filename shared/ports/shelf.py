@@ -78,6 +78,9 @@ class Shelf(Protocol):
         """Say that a running document is still being worked on."""
         ...
 
-    async def orphans(self, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
-        """Running documents of all tenants without a beat since `before`: their process died."""
+    async def claim_orphans(
+        self, before: datetime, at: datetime, limit: int
+    ) -> Sequence[tuple[TenantId, RunId]]:
+        """Running documents of all tenants without a beat since `before`: their process died. Taking one is a beat at
+        `at`, so that nobody else takes it."""
         ...

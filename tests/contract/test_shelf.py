@@ -143,7 +143,7 @@ async def test_a_cursor_that_names_nothing_gives_nothing(
 
 
 async def test_an_orphan_is_a_running_document_that_fell_silent(shelf: Shelf, tenant: TenantId) -> None:
-    """A beat, an end, or a fresh start keeps a document off the list."""
+    """A beat, an end, or a fresh start keeps a document off the list; so does being claimed."""
     silent, beating, ended = (document(tenant, n, status="running") for n in (1, 2, 3))
     for one in (silent, beating, ended):
         await shelf.put(one)
@@ -151,12 +151,14 @@ async def test_an_orphan_is_a_running_document_that_fell_silent(shelf: Shelf, te
     await shelf.put(ended.with_(status="finished"))
 
     async def orphans(before: timedelta) -> set[str]:
-        return {run_ for owner, run_ in await shelf.orphans(AT + before, 10_000) if owner == tenant}
+        found = await shelf.claim_orphans(AT + before, AT + timedelta(minutes=10), 10_000)
+        return {run_ for owner, run_ in found if owner == tenant}
 
-    assert await orphans(timedelta(minutes=5)) == {silent.id}
     assert await orphans(timedelta(seconds=0)) == set()
+    assert await orphans(timedelta(minutes=5)) == {silent.id}
+    assert await orphans(timedelta(minutes=5)) == set()
     assert await orphans(timedelta(minutes=11)) == {silent.id, beating.id}
-    assert len(await shelf.orphans(AT + timedelta(minutes=11), 1)) == 1
+    assert len(await shelf.claim_orphans(AT + timedelta(minutes=11), AT, 1)) == 1
 
 
 async def test_a_put_is_no_beat(shelf: Shelf, tenant: TenantId) -> None:
@@ -165,7 +167,7 @@ async def test_a_put_is_no_beat(shelf: Shelf, tenant: TenantId) -> None:
     await shelf.put(one)
     await shelf.beat(tenant, one.id, AT + timedelta(minutes=10))
     await shelf.put(one.with_(text="more"))
-    assert (tenant, one.id) not in await shelf.orphans(AT + timedelta(minutes=5), 10_000)
+    assert (tenant, one.id) not in await shelf.claim_orphans(AT + timedelta(minutes=5), AT, 10_000)
 
 
 async def test_what_was_spent_counts_documents_by_their_end(

@@ -330,13 +330,13 @@ async def test_functions_that_look_past_policies_are_not_for_tenants(
         assert "{=X" not in definer["acl"], definer["name"]
         assert ",=X" not in definer["acl"], definer["name"]
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await attempt(app, claims_of(pair.mine), "select * from app.orphans(now(), 10)")
+        await attempt(app, claims_of(pair.mine), "select * from app.claim_orphans(now(), now(), 10)")
 
 
 async def test_what_crosses_tenants_gives_names_only(app: Connection, pair: Pair) -> None:
     """A key is found by its digest alone; orphans are ids."""
     assert await app.fetch("select * from app.key_principal(sha256('guess'), now())") == []
-    rows = await app.fetch("select * from app.orphans(now() + interval '100 years', 10000)")
+    rows = await app.fetch("select * from app.claim_orphans(now() + interval '100 years', now(), 10000)")
     assert {str(row["tenant_id"]) for row in rows} >= {pair.mine, pair.theirs}
     assert set(rows[0].keys()) == {"tenant_id", "run_id"}
 

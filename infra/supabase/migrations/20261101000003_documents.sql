@@ -38,16 +38,25 @@ create policy change_documents on public.documents for update to authenticated
   using (tenant_id = (select public.current_tenant()) and session_user = 'chatsmart_app')
   with check (tenant_id = (select public.current_tenant()));
 
--- Running documents of all tenants whose process has gone silent: names only.
-create function app.orphans(before timestamptz, up_to integer) returns table (tenant_id uuid, run_id text)
-language sql stable security definer
+-- Running documents of all tenants whose process has gone silent: names only. Taking them is a beat, in the same
+-- statement, so that two sweeps at once never take the same one.
+create function app.claim_orphans(before timestamptz, at timestamptz, up_to integer)
+returns table (tenant_id uuid, run_id text)
+language sql volatile security definer
 set search_path = ''
 as $$
-  select d.tenant_id, d.id
-  from public.documents as d
-  where d.status = 'running' and d.beat_at < before
-  order by d.beat_at
-  limit up_to
+  update public.documents as d
+  set beat_at = claim_orphans.at
+  from (
+    select o.tenant_id, o.id
+    from public.documents as o
+    where o.status = 'running' and o.beat_at < before
+    order by o.beat_at
+    limit up_to
+    for update skip locked
+  ) as silent
+  where d.tenant_id = silent.tenant_id and d.id = silent.id
+  returning d.tenant_id, d.id
 $$;
-revoke all on function app.orphans(timestamptz, integer) from public;
-grant execute on function app.orphans(timestamptz, integer) to chatsmart_app;
+revoke all on function app.claim_orphans(timestamptz, timestamptz, integer) from public;
+grant execute on function app.claim_orphans(timestamptz, timestamptz, integer) to chatsmart_app;

@@ -79,7 +79,7 @@ class HttpReply:
             if reader.fault is not None:
                 self._over = True
                 raise reader.fault
-            data = await (self._last() if reader.settled else self._next())
+            data = await self._read()
             if data is None:
                 self._over = True
                 if chunks := reader.end():
@@ -98,29 +98,26 @@ class HttpReply:
         if isinstance(self._source, AsyncGenerator):
             await self._source.aclose()
 
-    async def _next(self) -> bytes | None:
+    async def _read(self) -> bytes | None:
         """The next network read; None where the body is over or the connection broke, which the reader tells apart:
         a body that ends without its terminal event was cut either way."""
         try:
-            data = await anext(self._source, None)
+            if self._reader.settled:
+                async with asyncio.timeout(_DRAIN if self._reader.done else _TAIL):
+                    data = await self._source.__anext__()
+            else:
+                data = await self._source.__anext__()
+        except StopAsyncIteration:
+            return None
         except _coding() as error:
             raise Malformed(f"The provider's answer can't be decompressed: {error}.") from error
-        except _network():
+        except _network():  # TimeoutError among them: what does not come soon after the end is not waited for
             return None
-        if data is not None:
-            self._body.append(data)
-            self._size += len(data)
-            if self._size > _MOST:
-                raise Malformed(f"The provider's answer is over {_MOST >> 20} MiB.")
+        self._body.append(data)
+        self._size += len(data)
+        if self._size > _MOST:
+            raise Malformed(f"The provider's answer is over {_MOST >> 20} MiB.")
         return data
-
-    async def _last(self) -> bytes | None:
-        """A read after the end was announced: what does not come soon is not waited for."""
-        try:
-            async with asyncio.timeout(_DRAIN if self._reader.done else _TAIL):
-                return await self._next()
-        except TimeoutError:
-            return None
 
 
 class HttpProvider:

@@ -59,9 +59,11 @@ class PostgresShelf:
         async with self._database.tenant(tenant) as connection:
             await connection.execute(_SQL["beat"], tenant, run, at)
 
-    async def orphans(self, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
+    async def claim_orphans(
+        self, before: datetime, at: datetime, limit: int
+    ) -> Sequence[tuple[TenantId, RunId]]:
         """See the port; the longest silent first."""
-        rows = await self._database.call(_SQL["orphans"], before, limit)
+        rows = await self._database.call(_SQL["claim_orphans"], before, at, limit)
         return tuple((TenantId(str(row["tenant_id"])), RunId(row["run_id"])) for row in rows)
 
     async def spent(self, tenant: TenantId, since: datetime, until: datetime) -> Micros:

@@ -54,6 +54,8 @@ class ObservedShelf:
         """Passed on."""
         await self.inner.beat(tenant, run, at)
 
-    async def orphans(self, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
+    async def claim_orphans(
+        self, before: datetime, at: datetime, limit: int
+    ) -> Sequence[tuple[TenantId, RunId]]:
         """As the inner shelf has them."""
-        return await self.inner.orphans(before, limit)
+        return await self.inner.claim_orphans(before, at, limit)

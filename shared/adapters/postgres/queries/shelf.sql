@@ -34,9 +34,9 @@ limit $3
 -- name: beat
 update public.documents set beat_at = $3 where tenant_id = $1 and id = $2 and status = 'running'
 
--- name: orphans
+-- name: claim_orphans
 -- Across tenants, so through a narrow function.
-select tenant_id, run_id from app.orphans($1, $2)
+select tenant_id, run_id from app.claim_orphans($1, $2, $3)
 
 -- name: spent
 -- What a tenant's documents cost in a span of time, for the ledger whose Redis was lost. A document counts when it
