@@ -29,6 +29,7 @@ _TAIL = 2.0
 """Seconds to wait for usage and the end of the body once the provider has said that the answer is over."""
 _DRAIN = 0.1
 """Seconds to wait for the end of the body after the last event: a connection that is read out can be used again."""
+_PIECE = 256 * 1024
 _MOST = 64 * 1024 * 1024
 """Bytes of a reply. The longest answer there is, a million tokens with an event each, is a quarter of this without
 its padding; more is a provider that has gone mad."""
@@ -120,6 +121,11 @@ class HttpReply:
         return data
 
 
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _PIECE):
+        yield body[start : start + _PIECE]
+
+
 class HttpProvider:
     """`ports.provider.Provider` for every wire format in `wires`, at one base URL with one API key.
 
@@ -148,7 +154,12 @@ class HttpProvider:
         headers = dict(request.headers)
         if self._api_key:
             headers |= wire.credential(self._api_key)
-        outgoing = self._client.build_request("POST", request.url, headers=headers, content=request.body)
+        body: bytes | AsyncIterator[bytes] = request.body
+        if len(request.body) > _PIECE:
+            # aiohttp warns of whole bodies over 1 MiB: one write of them would hold the event loop up.
+            headers["content-length"] = str(len(request.body))
+            body = _pieces(request.body)
+        outgoing = self._client.build_request("POST", request.url, headers=headers, content=body)
         try:
             response = await self._client.send(outgoing, stream=True)
         except _network() as error:
