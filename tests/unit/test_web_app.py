@@ -26,14 +26,17 @@ def test_the_app_imports_no_sdk_and_no_cloud() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_the_app_is_imported_in_half_a_second() -> None:
-    """The best of five cold imports: others may be using the processor."""
-    code = "import time; t = time.perf_counter(); import functions.web.app; print(time.perf_counter() - t)"
-    seconds = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-        for _ in range(5)
-    ]
-    assert min(seconds) < 0.5, seconds
+def test_the_app_costs_little_more_to_import_than_its_framework() -> None:
+    """What we add to FastAPI's own import is less than half of it again (0.10 s to 0.25 s on an idle machine): the half
+    second that a cold start may take is not ours to spend. Both are measured in turn, for others use the processor."""
+    seconds: dict[str, list[float]] = {"fastapi": [], "functions.web.app": []}
+    for _ in range(4):
+        for name, found in seconds.items():
+            code = f"import time; t = time.process_time(); import {name}; print(time.process_time() - t)"
+            run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+            found.append(float(run.stdout))
+    framework, ours = (min(found) for found in seconds.values())
+    assert ours < 1.5 * framework, seconds
 
 
 async def test_the_description_is_whole() -> None:

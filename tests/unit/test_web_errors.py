@@ -101,7 +101,11 @@ async def test_what_is_not_there_is_a_404_in_the_paths_own_shape(path: str) -> N
 async def test_another_method_is_a_405_that_names_the_right_one() -> None:
     """Also on the path that the router is bypassed for."""
     async with Engine().client() as client:
-        for path, allowed in (("/v1/chat/completions", "POST"), ("/v1/models", "GET")):
+        for path, allowed in (
+            ("/v1/chat/completions", "POST"),
+            ("/v1/models", "GET"),
+            ("/v1/keys", "GET, POST"),
+        ):
             answer = await client.request("PATCH", path)
             assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
