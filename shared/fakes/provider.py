@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from shared.core.chunk import Chunk
-from shared.core.faults import ProviderFault
+from shared.core.faults import ProviderFault, Rejected
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Prompt
 from shared.ports.provider import WireRequest
@@ -46,11 +46,15 @@ class ScriptedProvider:
 
     scripts: Mapping[str, Sequence[Move]]
     refuse: Mapping[str, ProviderFault] = field(default_factory=dict)
+    unsayable: frozenset[str] = frozenset()
+    """Models whose wire can't express the prompt."""
     asked: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
     def prepare(self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) -> WireRequest:
         """The prompt's last text stands for the whole request."""
+        if spec.name in self.unsayable:
+            raise Rejected("This wire has no way to say that.")
         return WireRequest(f"scripted:{spec.name}", {}, prompt.messages[-1].text.encode(), stream)
 
     @asynccontextmanager

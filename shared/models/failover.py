@@ -17,7 +17,7 @@ from shared.core.model_spec import ModelSpec, ProviderName
 from shared.core.money import Micros
 from shared.core.usage import NO_USAGE, Usage
 from shared.ports.clock import Clock
-from shared.ports.provider import Provider, Reply
+from shared.ports.provider import Provider, Reply, WireRequest
 
 _CHARS_PER_TOKEN = 4
 """English prose under today's vocabularies; only for legs that broke before the provider counted."""
@@ -106,9 +106,14 @@ class Failover:
         fault: ProviderFault | None = None
         void = False
         for number, spec in enumerate(call.ladder, 1):
+            try:
+                request = self._prepared(call, spec)
+            except Rejected as unsayable:
+                fault = fault or unsayable
+                continue
             if void:
                 yield Restarted(number)
-            async with aclosing(self._leg(call, number, spec, deadline, fault)) as items:
+            async with aclosing(self._leg(call, number, spec, request, deadline, fault)) as items:
                 async for item in items:
                     yield item
                     if isinstance(item, LegEnded):
@@ -125,13 +130,20 @@ class Failover:
         """See `ports.models.Models.partial`."""
         return self._open.pop((call.trace, call.span), None)
 
+    def _prepared(self, call: Call, spec: ModelSpec) -> WireRequest:
+        """The exact request. Raises Rejected where the rung's wire has no way to say it: no call, so no leg either."""
+        name = f"{call.trace}-{call.span}"
+        return self.providers[spec.provider].prepare(spec, call.prompt, stream=call.stream, request_id=name)
+
     async def _leg(
-        self, call: Call, number: int, spec: ModelSpec, deadline: float, before: ProviderFault | None
+        self,
+        call: Call,
+        number: int,
+        spec: ModelSpec,
+        request: WireRequest,
+        deadline: float,
+        before: ProviderFault | None,
     ) -> AsyncGenerator[LegItem, None]:
-        provider = self.providers[spec.provider]
-        request = provider.prepare(
-            spec, call.prompt, stream=call.stream, request_id=f"{call.trace}-{call.span}"
-        )
         leg = _Leg(number, spec, len(request.body), self.clock.monotonic())
         over = False
         try:
@@ -141,7 +153,7 @@ class Failover:
             limit = self.limits.first(spec) if call.stream else call.deadline
             try:
                 async with asyncio.timeout(min(limit, max(deadline - leg.started, 0.0))):
-                    sending = provider.send(request)
+                    sending = self.providers[spec.provider].send(request)
                     reply = leg.reply = await sending.__aenter__()
             except TimeoutError:
                 fault = TimedOut(f"{spec.name} did not answer within {limit:g} s.")

@@ -107,10 +107,10 @@ async def test_the_callers_answer_is_not_routed_round(fault: ProviderFault) -> N
 async def test_everything_down_raises_the_last_fault() -> None:
     """When no rung answers the last fault is raised, after every leg was reported."""
     models, provider = over([Overloaded("first")], [Overloaded("second")])
-    seen: list[LegItem] = []
+    stream = models.stream(CALL)
+    seen = [await anext(stream) for _ in range(4)]
     with pytest.raises(Overloaded, match="second"):
-        async for item in models.stream(CALL):
-            seen.append(item)
+        await anext(stream)
     assert [type(item) for item in seen] == [LegStarted, LegEnded] * 2
     assert provider.asked == [HAIKU.name, FLASH_LITE.name]
 
@@ -150,6 +150,15 @@ async def test_cancelling_the_task_closes_the_connection() -> None:
         await task
     assert provider.closed == [HAIKU.name]
     assert models.partial(CALL) is not None
+
+
+async def test_a_rung_that_cannot_say_the_prompt_is_passed_over() -> None:
+    """What a wire format can't express is no call: the next rung is asked, and nothing is logged of the first."""
+    models, provider = over(GOOD)
+    provider.unsayable = frozenset({HAIKU.name})
+    found = await items(models)
+    assert [item.spec for item in found if isinstance(item, LegStarted)] == [FLASH_LITE]
+    assert text(found) == "Hello"
 
 
 async def test_the_deadline_ends_the_ladder() -> None:
