@@ -35,7 +35,8 @@ _ASKS = (
     ),
 )
 _END = re.compile(
-    r"[.?!;:\n]|,\s|\s+(?:in|using|within)\s+(?:about\s+|around\s+)?(?:\d+|one|two|three|four|five|a few)\b"
+    r"[.?!;:\n]|\s\(|,\s(?!(?!including|such|like|with|covering)(?:[\w'-]+,?\s){1,4}(?:and|or)\b)"
+    r"|\s+(?:in|using|within)\s+(?:about\s+|around\s+)?(?:\d+|one|two|three|four|five|a few)\b"
     r"|\s+(?:and|then)\s+(?:write|make|keep|include|give)\b"
     r"|\s+(?:for|aimed at|that|which|with|please|in markdown|as markdown|in plain)\s",
     re.I,
@@ -154,7 +155,7 @@ def _clause(text: str) -> str:
     text = re.sub(r"^(?:please\s+)?(?:can|could|would)\s+you\s+", "", text, flags=re.I)
     end = _END.search(text)
     clause = (text[: end.start()] if end else text).strip(" \"'*_`.,:;-")
-    return " ".join(clause.split()[:10])
+    return " ".join(clause.split()[:12])
 
 
 def _subject(text: str) -> str:
@@ -170,8 +171,8 @@ def _subject(text: str) -> str:
     if headline:
         title = headline.group(0)[2:]
         title = re.sub(
-            r"^(?:A Practical Guide to|Understanding|The Essentials of|A Clear-Eyed Look at) "
-            r"|(?:: What Matters.*|, Step by Step|, Explained.*)$",
+            r"^(?:Understanding|A Clear-Eyed Look at) "
+            r"|(?:: (?:What Matters.*|A Practical Guide|The Essentials)|, Step by Step|, Explained.*)$",
             "",
             title,
         )
@@ -215,7 +216,10 @@ def read(turns: tuple[Turn, ...]) -> Brief:
     opening = subject.split(" ", 1)[0]
     if opening.lower() in _CLAUSE | {"the", "a", "an"}:
         subject = subject[:1].lower() + subject[1:]
-    return Brief(subject, _audience(asked[:4_000]), _details(asked))
+    readers = _audience(asked[:4_000])
+    if readers.lower() in subject.lower():
+        readers = "readers"
+    return Brief(subject, readers, _details(asked))
 
 
 def _audience(asked: str) -> str:
@@ -233,5 +237,6 @@ def fragments(asked: str, label: str) -> tuple[str, ...]:
     """The items that a message lists under a label (`Features: a; b`), else the parts of its last paragraph."""
     named = re.search(rf"(?im)^\W*{re.escape(label)}\w*\W*[:=][ \t]*(.+)$", asked)
     listed = named.group(1) if named else asked.strip().rsplit("\n\n", 1)[-1]
+    listed = re.sub(r"^\s*\w+:\s*", "", listed)
     parts = [part.strip(" -*.\t") for part in re.split(r"[;,\n]|\.\s", listed)]
     return tuple(part for part in parts if 2 < len(part) <= 200)

@@ -28,19 +28,24 @@ class Facet:
 
 
 TITLES = (
-    "A Practical Guide to {T}",
+    "{T}: A Practical Guide",
     "{T}: What Matters and What to Do Next",
     "Understanding {T}, Step by Step",
-    "The Essentials of {T}",
+    "{T}: The Essentials",
     "{T}, Explained Without the Jargon",
     "A Clear-Eyed Look at {T}",
 )
 
+BENEFITS = (
+    "Easy to live with every day",
+    "Steady in use and simple to look after",
+    "Ready in minutes, without a manual",
+    "A choice that keeps its worth",
+)
 HEADLINES = ("Meet the {T}", "{T}: Made to Be Used", "The {T} You Will Keep", "{T}, Simply Done Well")
 
 OPENINGS = (
-    "Most people meet the subject of {s} in fragments: a headline here, a"
-    " strong opinion there, and very little in between.",
+    "Most people meet {s} in fragments: a headline here, a strong opinion there, and very little in between.",
     "There is no shortage of advice about {s}, but much of it skips the part that {a} need most.",
     "A year ago a conversation about {s} might have ended quickly; today it tends to fill the rest of the meeting.",
     "Good decisions about {s} rarely come from a single insight; they come from putting a few plain facts in order.",
@@ -268,7 +273,7 @@ SOURCES = (
     ("A Handbook for Practitioners", "https://example.org/handbook/{slug}"),
     ("{T}: Survey Results", "https://example.net/surveys/{slug}"),
     ("Lessons From Twelve Projects", "https://example.com/lessons/{slug}"),
-    ("The State of {T}", "https://example.org/state-of/{slug}"),
+    ("{T}: The State of the Field", "https://example.org/state-of/{slug}"),
 )
 
 REPLIES = (
@@ -299,7 +304,7 @@ EDITS = (
     ("It is worth remembering that early", "Early"),
     ("There is no shortage of advice about", "Advice is plentiful on"),
     ("some of which arrive well before", "and some arrive before"),
-    ("Most people meet the subject of", "Most people first meet the question of"),
+    ("Most people meet", "Most readers meet"),
     ("tends to fill", "often fills"),
     ("at the present time", "now"),
     ("due to the fact that", "because"),

@@ -92,7 +92,7 @@ def article(pen: Pen, words: int | None = None) -> str:
 def notes(pen: Pen) -> str:
     """Bulleted findings with [n] citations, then the numbered sources."""
     sources = pen.rng.sample(phrases.SOURCES, 4)
-    number = 7 + pen.rng.randrange(3)
+    number = 8 + pen.rng.randrange(3)
     chosen = sorted(pen.rng.sample(range(len(phrases.FINDINGS)), number))
     lines = [f"Findings on {pen.brief.phrase}:", ""]
     for at, index in enumerate(chosen):
@@ -123,14 +123,17 @@ def listing(pen: Pen, number: int) -> str:
     return f"Here are {number} on {pen.brief.phrase}:\n\n" + "\n".join(lines)
 
 
-def pitch(pen: Pen) -> str:
-    """Two or three sentences that sell."""
-    name = pen.brief.titled
-    care = pen.rng.choice(pen.brief.details or ("everyday use", "easy care"))
+def pitch(pen: Pen, features: tuple[str, ...] = ()) -> str:
+    """Three sentences that sell, with the first of the features named."""
+    told = [
+        feature for feature in features if len(feature) < 60 and feature.lower() != pen.brief.subject.lower()
+    ]
+    named = [feature[:1].lower() + feature[1:] for feature in told[:3]]
+    listed = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else "a finish that lasts"
     return (
-        f"Meet {name}, made for {pen.brief.readers} who would rather get on with the day. Every part of it has a"
-        f" reason to be there, and {care} comes first. It is simple to start with, steady in daily use and easy to"
-        " look after."
+        f"Meet the {pen.brief.titled}, made for {pen.brief.readers} who would rather get on with the day. It comes"
+        f" with {listed}, and every part of it has a reason to be there. It is simple to start with, steady in daily"
+        " use and easy to look after."
     )
 
 

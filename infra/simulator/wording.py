@@ -141,6 +141,8 @@ class Wording:
         """Names, places, titles and topics."""
         names = self.names
         if key in _NAME_KEYS or stem in _NAME_KEYS:
+            if intent.form(self.turns) == "product":
+                return self.pen.brief.titled
             return names[at % len(names)] if names else self.pen.brief.titled
         if key in _PLACE_KEYS or stem in _PLACE_KEYS:
             return names[-1 - at % len(names)] if names else "Lisbon"
@@ -171,6 +173,8 @@ class Wording:
     def _listed(self, key: str, stem: str, at: int) -> str | None:
         """What the message lists under this name, or stands in quotes."""
         if key in _LISTED_KEYS:
+            if key == "benefit" and "benefits:" not in self.asked.lower():
+                return phrases.BENEFITS[at % len(phrases.BENEFITS)]
             listed = brief.fragments(self.asked, "feature" if key == "bullet" else key)
             return listed[at % len(listed)] if listed else None
         quoted = _QUOTE.findall(self.asked)
@@ -197,7 +201,7 @@ class Wording:
             if found and key in {"answer", "result"}:
                 return found[1]
             if intent.form(self.turns) == "product":
-                return prose.pitch(self.pen)
+                return prose.pitch(self.pen, brief.fragments(self.asked, "feature"))
             return f"{self.pen.pick(phrases.OPENINGS)} {self.pen.pick(phrases.PROMISES)}"
         if key in {"claim", "fact", "finding", "evidence", "note", "quote", "statement"}:
             return self.pen.pick(phrases.FINDINGS)
