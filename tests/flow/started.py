@@ -75,11 +75,11 @@ def launch(home: Path, cwd: Path, **more: str) -> "subprocess.Popen[str]":
 
 
 @contextmanager
-def started(home: Path, cwd: Path | None = None) -> Iterator[Started]:
-    """A ChatSmart that serves; ended with the block, whatever happened in it."""
+def started(home: Path, cwd: Path | None = None, **more: str) -> Iterator[Started]:
+    """A ChatSmart that serves, `more` in its environment; ended with the block, whatever happened in it."""
     folder = cwd or home.parent
     begun = time.monotonic()
-    process = launch(home, folder)
+    process = launch(home, folder, **more)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
