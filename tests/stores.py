@@ -91,17 +91,17 @@ async def opened(addresses: Addresses, clock: Clock) -> AsyncIterator[Stores]:
     """The adapters, closed at the end. One may run on a fake clock: only the ledger looks at it."""
     database = await Database.open(addresses.app)
     redis = RedisConnection(addresses.redis)
-    shelf = PostgresShelf(database)
+    log = PostgresLog(database)
     try:
         yield Stores(
             database=database,
             redis=redis,
-            log=PostgresLog(database),
-            shelf=shelf,
+            log=log,
+            shelf=PostgresShelf(database),
             keys=PostgresKeys(database),
             seals=PostgresSeals(database),
             bus=RedisBus(redis),
-            ledger=RedisLedger(redis, clock, shelf.spent),
+            ledger=RedisLedger(redis, clock, log.spent),
         )
     finally:
         await redis.close()

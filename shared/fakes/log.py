@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ import orjson
 from shared.core.entry import Entry
 from shared.core.faults import OurFault
 from shared.core.ids import RunId, TenantId
+from shared.core.money import Micros
 
 
 class MemoryLog:
@@ -40,6 +42,12 @@ class MemoryLog:
         """See the port."""
         rows = self.rows.get(tenant, [])
         return tuple(sorted((row for row in rows if row.run == run), key=lambda row: row.position))
+
+    async def spent(self, tenant: TenantId, since: datetime, until: datetime) -> Micros:
+        """What runs of a tenant that ended in [since, until) cost it, in micro-dollars."""
+        rows = self.rows.get(tenant, [])
+        ends = (row for row in rows if row.kind == "end" and since <= row.at < until)
+        return Micros(sum(row.cost or 0 for row in ends))
 
 
 def one_tenant(entries: Sequence[Entry]) -> TenantId:

@@ -6,7 +6,6 @@ from datetime import datetime
 from shared.core.entry import Entry
 from shared.core.faults import OurFault
 from shared.core.ids import RunId, TenantId
-from shared.core.money import Micros
 from shared.fakes.log import MemoryLog, one_tenant, stored_text, through_json
 from shared.ports.shelf import Document
 
@@ -67,13 +66,3 @@ class MemoryShelf:
         claimed = tuple(name for _, name in sorted(silent)[:limit])
         self._beats.update(dict.fromkeys(claimed, at))
         return claimed
-
-    async def spent(self, tenant: TenantId, since: datetime, until: datetime) -> Micros:
-        """What documents that ended in [since, until) cost, in micro-dollars."""
-        return Micros(
-            sum(
-                document.cost
-                for (owner, _), document in self._documents.items()
-                if owner == tenant and since <= (document.finished or document.created) < until
-            )
-        )

@@ -70,6 +70,7 @@ def document(tenant: TenantId, number: int = 1, **changes: Any) -> Document:
         "fault": {"code": "x", "message": "y", "advice": ""},
         "simulated": True,
         "version": "1.2",
+        "parent": run(99),
     }
     return Document(**(fields | changes))
 

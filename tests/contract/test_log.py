@@ -2,12 +2,15 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import orjson
 import pytest
 
+from shared.adapters.postgres.log import PostgresLog
 from shared.core.faults import OurFault
 from shared.core.ids import TenantId
+from shared.core.money import Micros
 from shared.fakes.log import MemoryLog
 from shared.ports.log import Log
 from tests.contract.samples import AT, AWKWARD, entry, run
@@ -15,7 +18,7 @@ from tests.stores import Stores
 
 
 @pytest.fixture(params=["postgres", "memory"])
-def log(request: pytest.FixtureRequest) -> Log:
+def log(request: pytest.FixtureRequest) -> PostgresLog | MemoryLog:
     if request.param == "memory":
         return MemoryLog()
     stores: Stores = request.getfixturevalue("stores")
@@ -123,3 +126,17 @@ async def test_writers_of_one_run_do_not_overwrite_each_other(log: Log, tenant: 
         tasks = [group.create_task(attempt(who)) for who in "abcdef"]
     assert sum(task.result() for task in tasks) == 1
     assert len(await log.tape(tenant, run())) == 1
+
+
+async def test_what_was_spent_counts_runs_by_their_end(
+    log: PostgresLog | MemoryLog, tenant: TenantId, other_tenant: TenantId
+) -> None:
+    """The figure that a ledger starts from when Redis was lost: a month's first instant in, its last out."""
+    month = AT.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    following = (month + timedelta(days=32)).replace(day=1)
+    ends = ((month, 1), (following, 2), (AT, 4), (following - timedelta(microseconds=1), 8))
+    for number, (at, cost) in enumerate(ends, start=1):
+        await log.append([entry(tenant, of=run(number), kind="end", at=at, cost=Micros(cost))])
+    await log.append([entry(tenant, 2, cost=Micros(16)), entry(tenant, 3, kind="end", at=AT, cost=None)])
+    await log.append([entry(other_tenant, kind="end", at=AT, cost=Micros(32))])
+    assert await log.spent(tenant, month, following) == 1 + 4 + 8

@@ -7,7 +7,6 @@ import pytest
 
 from shared.core.faults import OurFault
 from shared.core.ids import TenantId
-from shared.core.money import Micros
 from shared.fakes.log import MemoryLog
 from shared.fakes.shelf import MemoryShelf
 from shared.ports.log import Log
@@ -168,23 +167,3 @@ async def test_a_put_is_no_beat(shelf: Shelf, tenant: TenantId) -> None:
     await shelf.beat(tenant, one.id, AT + timedelta(minutes=10))
     await shelf.put(one.with_(text="more"))
     assert (tenant, one.id) not in await shelf.claim_orphans(AT + timedelta(minutes=5), AT, 10_000)
-
-
-async def test_what_was_spent_counts_documents_by_their_end(
-    both: tuple[Shelf, Log], tenant: TenantId
-) -> None:
-    """The figure that a ledger starts from when Redis was lost."""
-    shelf, _ = both
-    month = AT.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    following = (month + timedelta(days=32)).replace(day=1)
-    for number, ends, cost in (
-        (1, month, 1),
-        (2, following, 2),
-        (3, AT, 4),
-        (4, following - timedelta(seconds=1), 8),
-    ):
-        began = ends - timedelta(seconds=1)
-        await shelf.put(document(tenant, number, created=began, finished=ends, cost=Micros(cost)))
-    await shelf.put(document(tenant, 5, created=AT, finished=None, status="running", cost=Micros(16)))
-    spent = getattr(shelf, "spent")  # noqa: B009 - beyond the port: the ledger is handed it by bootstrap
-    assert await spent(tenant, month, following) == 1 + 4 + 8 + 16

@@ -42,6 +42,7 @@ create table public.call_log (
 comment on column public.call_log.cost_micros is 'Micro-dollars. Null is unpriced, which blocks an invoice; it is not 0.';
 create index call_log_newest on public.call_log (tenant_id, at desc);
 create index call_log_sealing on public.call_log (tenant_id, xid);
+create index call_log_ends on public.call_log (tenant_id, at) where kind = 'end';
 alter table public.call_log enable row level security;
 alter table public.call_log force row level security;
 revoke all on public.call_log from public, anon, authenticated, service_role;

@@ -19,6 +19,7 @@ create table public.documents (
   budget_micros bigint,
   simulated boolean not null default false,
   version text not null default '',
+  parent_id text,
   -- when whoever works on it last said so; a running document that falls silent is an orphan
   beat_at timestamptz not null,
   primary key (tenant_id, id)

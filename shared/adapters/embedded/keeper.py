@@ -107,7 +107,8 @@ class Keeper:
                 self._stop(name)
             elif order == "up":
                 self._held_down.discard(name)
-                self._revive()
+                if self._running[name].poll() is not None:
+                    self._running[name] = start(self._servers[name], self._layout)
                 self._await_up(name)
         with contextlib.suppress(OSError):
             user.sendall(b"done\n")
@@ -121,7 +122,10 @@ class Keeper:
                 continue
             print(f"{name} ended with {code}: starting it again", flush=True)
             self._retry_at[name] = now + _RESTART_PAUSE
-            self._running[name] = start(self._servers[name], self._layout)
+            try:
+                self._running[name] = start(self._servers[name], self._layout)
+            except (OSError, RuntimeError):  # a full disk, say: the other server goes on, and this one may yet come
+                traceback.print_exc()
 
     def _await_up(self, name: str) -> None:
         deadline = time.monotonic() + _START

@@ -34,6 +34,8 @@ _LOST = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.ReadOnlySQLTransactionError,
+    # what asyncpg makes of a connection on which the server's farewell arrived while it lay in the pool
+    asyncpg.InternalClientError,
     OSError,  # TimeoutError among them
 )
 """The server is not there, or goes away, or is the wrong one of a pair."""
@@ -98,11 +100,13 @@ class Database:
                 f"DATABASE_URL logs in as a role that row-level security does not bind (through {', '.join(unbound)}). "
                 "Use the role chatsmart_app; only migrations may use an administrator."
             )
-        if not (await self.call(_SQL["confined"]))[0][0]:
+        here = (await self.call(_SQL["confined"]))[0]
+        if not here["migrated"]:
             raise OurFault(
-                "DATABASE_URL logs in as a role that may not act for tenants: use chatsmart_app, "
-                "and apply the migrations first ('chatsmart migrate')."
+                "The database that DATABASE_URL names is empty: apply the migrations first ('chatsmart migrate')."
             )
+        if not here["member"]:
+            raise OurFault("DATABASE_URL logs in as a role that may not act for tenants: use chatsmart_app.")
 
     async def close(self) -> None:
         """Close the pool; connections still in use are cut after some seconds."""
@@ -132,6 +136,9 @@ class Database:
             try:
                 yield connection
                 await connection.execute("commit")
+            except _LOST:
+                _drop(connection)
+                raise
             except BaseException:
                 await _rollback(connection)
                 raise
@@ -159,6 +166,8 @@ class Database:
                 done = True
                 return result
             except _LOST as error:
+                if connection is not None:
+                    _drop(connection)
                 if isinstance(error, TimeoutError) or last == len(_PAUSES):
                     raise
             finally:
@@ -169,6 +178,12 @@ class Database:
     async def _give_back(self, connection: Connection) -> None:
         with contextlib.suppress(*_LOST, asyncpg.PostgresError):
             await self._pool.release(connection)
+
+
+def _drop(connection: Connection) -> None:
+    """Never used again: what is left in it is unknown."""
+    with contextlib.suppress(*_LOST):
+        connection.terminate()
 
 
 async def _begun(connection: Connection, opening: str) -> Connection:
@@ -182,8 +197,10 @@ async def _begun(connection: Connection, opening: str) -> Connection:
 
 
 async def _rollback(connection: Connection) -> None:
-    with contextlib.suppress(*_LOST, asyncpg.PostgresError):
+    try:
         await connection.execute("rollback")
+    except (*_LOST, asyncpg.PostgresError):
+        _drop(connection)
 
 
 def _opening(tenant: TenantId) -> str:

@@ -66,11 +66,6 @@ class PostgresShelf:
         rows = await self._database.call(_SQL["claim_orphans"], before, at, limit)
         return tuple((TenantId(str(row["tenant_id"])), RunId(row["run_id"])) for row in rows)
 
-    async def spent(self, tenant: TenantId, since: datetime, until: datetime) -> Micros:
-        """What documents that ended in [since, until) cost, in micro-dollars: the truth behind the ledger."""
-        async with self._database.tenant(tenant) as connection:
-            return Micros(await connection.fetchval(_SQL["spent"], tenant, since, until))
-
 
 def _row(document: Document) -> tuple[Any, ...]:
     return (
@@ -91,6 +86,7 @@ def _row(document: Document) -> tuple[Any, ...]:
         document.budget,
         document.simulated,
         document.version,
+        document.parent,
     )
 
 
@@ -113,4 +109,5 @@ def _document(row: Record) -> Document:
         fault=None if row["fault"] is None else orjson.loads(row["fault"]),
         simulated=row["simulated"],
         version=row["version"],
+        parent=None if row["parent_id"] is None else RunId(row["parent_id"]),
     )

@@ -13,7 +13,7 @@ from shared.ports.clock import Clock
 from shared.ports.ledger import Balance
 
 SpentOf = Callable[[TenantId, datetime, datetime], Awaitable[Micros]]
-"""What a tenant spent in [since, until) by the account of Postgres (`PostgresShelf.spent`)."""
+"""What a tenant spent in [since, until) by the account of Postgres (`PostgresLog.spent`)."""
 
 LIFETIME = timedelta(minutes=15)
 """How long an abandoned hold keeps its money; a run that is still going extends it."""

@@ -5,9 +5,12 @@ from pg_catalog.pg_roles as r
 where (r.rolsuper or r.rolbypassrls) and pg_catalog.pg_has_role(session_user, r.oid, 'member')
 
 -- name: confined
--- Whether this login may act for a tenant at all; null where the role is not there, that is before any migration.
-select pg_catalog.pg_has_role(session_user, r.oid, 'member')
-from (select 1) as one left join pg_catalog.pg_roles as r on r.rolname = 'authenticated'
+-- Whether this login may act for a tenant, and whether the database is ours yet.
+select
+  coalesce(bool_or(pg_catalog.pg_has_role(session_user, r.oid, 'member')), false) as member,
+  pg_catalog.to_regclass('public.call_log') is not null as migrated
+from pg_catalog.pg_roles as r
+where r.rolname = 'authenticated'
 
 -- name: ready
 select 1

@@ -2,19 +2,19 @@
 -- Insert, or bring up to date. A new document's first beat is its creation; later ones come by `beat`.
 insert into public.documents (
   tenant_id, id, trace_id, pipeline, status, created_at, finished_at, actor, given, text, data, steps, fault,
-  cost_micros, budget_micros, simulated, version, beat_at
-) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $6)
+  cost_micros, budget_micros, simulated, version, parent_id, beat_at
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $6)
 on conflict (tenant_id, id) do update set
   trace_id = excluded.trace_id, pipeline = excluded.pipeline, status = excluded.status,
   created_at = excluded.created_at, finished_at = excluded.finished_at, actor = excluded.actor,
   given = excluded.given, text = excluded.text, data = excluded.data, steps = excluded.steps,
   fault = excluded.fault, cost_micros = excluded.cost_micros, budget_micros = excluded.budget_micros,
-  simulated = excluded.simulated, version = excluded.version
+  simulated = excluded.simulated, version = excluded.version, parent_id = excluded.parent_id
 
 -- name: get
 select
   tenant_id, id, trace_id, pipeline, status, created_at, finished_at, actor, given, text, data, steps, fault,
-  cost_micros, budget_micros, simulated, version
+  cost_micros, budget_micros, simulated, version, parent_id
 from public.documents
 where tenant_id = $1 and id = $2
 
@@ -22,7 +22,7 @@ where tenant_id = $1 and id = $2
 -- Newest first, past the document $2. A cursor that names nothing gives nothing.
 select
   tenant_id, id, trace_id, pipeline, status, created_at, finished_at, actor, given, text, data, steps, fault,
-  cost_micros, budget_micros, simulated, version
+  cost_micros, budget_micros, simulated, version, parent_id
 from public.documents
 where tenant_id = $1
   and ($2::text is null or (created_at, id) < (
@@ -37,13 +37,3 @@ update public.documents set beat_at = $3 where tenant_id = $1 and id = $2 and st
 -- name: claim_orphans
 -- Across tenants, so through a narrow function.
 select tenant_id, run_id from app.claim_orphans($1, $2, $3)
-
--- name: spent
--- What a tenant's documents cost in a span of time, for the ledger whose Redis was lost. A document counts when it
--- ends; the first condition is for the index, and no run lasts for days.
-select coalesce(sum(cost_micros), 0)::bigint
-from public.documents
-where tenant_id = $1
-  and created_at >= $2::timestamptz - interval '3 days'
-  and coalesce(finished_at, created_at) >= $2
-  and coalesce(finished_at, created_at) < $3

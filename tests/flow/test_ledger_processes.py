@@ -1,0 +1,88 @@
+"""The cap holds across processes: Redis decides, nobody's memory does."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+
+from shared.core.ids import TenantId
+from shared.core.money import Micros
+from tests.stores import Addresses, Stores
+from tests.structure.tree import ROOT
+
+CAP = Micros(10_000)
+SPENDER = """
+import asyncio, json, random, sys
+from shared.adapters.clock import SystemClock
+from shared.adapters.redis.connection import RedisConnection
+from shared.adapters.redis.ledger import RedisLedger, nothing_spent
+from shared.core.faults import OverBudget
+from shared.core.ids import RunId, TenantId
+from shared.core.money import Micros
+
+async def main(url, tenant, seed, cap):
+    chance, redis = random.Random(seed), RedisConnection(url)
+    ledger, spent, refused = RedisLedger(redis, SystemClock(), nothing_spent), 0, 0
+    async def work(number):
+        nonlocal spent, refused
+        run, amount = RunId(f"doc_{seed}_{number}"), chance.randint(1, 400)
+        try:
+            await ledger.hold(TenantId(tenant), run, Micros(amount), Micros(cap))
+        except OverBudget:
+            refused += 1
+            return
+        await asyncio.sleep(chance.random() / 100)
+        cost = chance.randint(0, amount)
+        assert await ledger.settle(TenantId(tenant), run, Micros(cost))
+        spent += cost
+    for first in range(0, 200, 10):
+        async with asyncio.TaskGroup() as group:
+            for number in range(first, first + 10):
+                group.create_task(work(number))
+    await redis.close()
+    print(json.dumps({"spent": spent, "refused": refused}))
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+"""
+
+
+async def test_processes_together_never_pass_the_cap(
+    stores: Stores, addresses: Addresses, tenant: TenantId
+) -> None:
+    """At every instant that anybody looks, and the sum of what they booked is what is booked."""
+    spenders = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            SPENDER,
+            addresses.redis,
+            tenant,
+            str(seed),
+            str(CAP),
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        )
+        for seed in range(3)
+    ]
+
+    async def watch() -> int:
+        looks = 0
+        while True:
+            now = await stores.ledger.balance(tenant, CAP)
+            assert now.spent + now.held <= CAP
+            looks += 1
+            if all(spender.returncode is not None for spender in spenders):
+                return looks
+            await asyncio.sleep(0.001)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        watcher = group.create_task(watch())
+        outputs = [group.create_task(spender.communicate()) for spender in spenders]
+    results = [json.loads(output.result()[0]) for output in outputs]
+    last = await stores.ledger.balance(tenant, CAP)
+    assert (last.spent, last.held) == (sum(result["spent"] for result in results), 0)
+    assert last.spent > CAP * 0.9
+    assert sum(result["refused"] for result in results) > 0
+    assert watcher.result() > 20
