@@ -88,6 +88,7 @@ class _Teller:
         self.writer = ""
         self.shown = ""
         self.step = ""
+        self.model = ""
         self.words = 0
         self.last: tuple[str, Json] = ("", {})
 
@@ -98,11 +99,12 @@ class _Teller:
                 self.screen.working("starting")
             case "step":
                 self.step, self.words = str(data.get("step", "")), 0
-                self.screen.working(f"{self.step} …")
+                self.model = str(data.get("model") or "")
+                self.screen.working(" · ".join(part for part in (self.step, self.model) if part) + " …")
             case "token":
                 self._token(data)
             case "spliced":
-                self.screen.done(f"{data.get('step', self.step)}: another model took over mid-stream")
+                self._spliced(data)
             case "step_done":
                 self.screen.done(_step_line(data))
             case "finished":
@@ -116,14 +118,24 @@ class _Teller:
     def _token(self, data: Json) -> None:
         piece, step = str(data.get("text", "")), str(data.get("step", self.step))
         self.words += piece.count(" ")
-        model = f" · {data['model']}" if data.get("model") else ""
-        self.screen.working(f"{step}{model} · {self.words} words")
+        model = self.model if step == self.step else ""
+        self.screen.working(" · ".join(part for part in (step, model, f"{self.words} words") if part))
         if step == self.writer and not self.shown and piece.lstrip().startswith(("{", "[")):
             # A step that fills a schema streams JSON; the document is made of it afterwards.
             self.writer = ""
         if self.wanted and step == self.writer:
             self.shown += piece
             self.screen.text(piece)
+
+    def _spliced(self, data: Json) -> None:
+        """A leg broke after text had gone out. On a restart what was shown of that step is void: it is set off."""
+        if data.get("how") != "restart":
+            return
+        step = str(data.get("step", ""))
+        self.screen.done(f"{step}: the answer broke off and is begun anew")
+        if step == self.writer and self.shown:
+            self.screen.text("\n\n---\n\n")
+            self.shown = ""
 
     def _rest(self, document: Json) -> None:
         """What of the finished text the reader has not seen yet: all of it, or what later steps added."""
@@ -193,10 +205,9 @@ def _step_line(data: Json) -> str:
 
 
 def _last_writer(started: Json) -> str:
-    """The last of a run's steps that asks a model."""
-    steps = [step for step in started.get("steps") or [] if isinstance(step, dict)]
-    asking = [step for step in steps if step.get("ladder") or step.get("models") or step.get("model")]
-    return str((asking or steps)[-1].get("name", "")) if steps else ""
+    """The last of a run's steps that ask a model."""
+    steps = started.get("steps") or [""]
+    return str(steps[-1])
 
 
 def _run_of(answer: httpx.Response) -> str:

@@ -37,6 +37,7 @@ class Screen:
         self._shared = sys.stdout.isatty()
         self._status = Spinner("dots", Text(""))
         self._line = ""
+        self._broken = False
 
     def __enter__(self) -> Self:
         if not self.quiet and sys.stderr.isatty():
@@ -65,6 +66,10 @@ class Screen:
     def done(self, text: str) -> None:
         """A thing is done: a line that stays."""
         if self._live is not None:
+            if self._line:
+                # The text stops here for now; the line break that it may go on with has been made.
+                self._live.console.print(Text(self._line), soft_wrap=True)
+                self._line, self._broken = "", True
             self._live.console.print(Text.assemble(("✓ ", "green"), text))
         elif not self.quiet:
             say(text)
@@ -75,6 +80,8 @@ class Screen:
             sys.stdout.write(piece)
             sys.stdout.flush()
             return
+        if self._broken:
+            piece, self._broken = piece.removeprefix("\n"), False
         *lines, self._line = (self._line + piece).split("\n")
         for line in lines:
             self._live.console.print(Text(line), soft_wrap=True)

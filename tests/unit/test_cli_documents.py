@@ -13,11 +13,7 @@ from tests.unit.loopback import Answer, Loopback, event, loopback, problem, stre
 
 TRACE = "ab" * 16
 RUN = f"doc_{TRACE}"
-STEPS = [
-    {"name": "research", "models": ["sonar"]},
-    {"name": "polish", "models": ["gpt"]},
-    {"name": "publish"},
-]
+STEPS = ["research", "polish"]
 TEXT = "# Tea\n\nIt cools.\n\n## Sources\n\n1. A book\n"
 DOCUMENT = {
     "id": RUN,
@@ -91,6 +87,36 @@ def test_the_request_carries_what_was_asked(server: Loopback) -> None:
     }
     assert asked.headers["Authorization"] == "Bearer cs_test"
     assert len(asked.headers["Idempotency-Key"]) == 36
+
+
+def test_the_text_of_the_last_writer_is_shown_live(server: Loopback) -> None:
+    """What the last step writes goes out as it comes: it stands on stdout although the document's end never comes."""
+    server.on("POST /v1/documents", stream(*STORY[:7], event(8, "failed", error={"message": "Gone."})))
+    done = run(server, "generate", "article", "--brief", "tea")
+    assert done.exit_code == 1
+    assert done.stdout.rstrip() == "# Tea\n\nIt cools."
+
+
+def test_a_restart_sets_the_void_text_off(server: Loopback) -> None:
+    """Text that a broken leg left is followed by a rule, and the document stands whole below it."""
+    again = (
+        event(7, "spliced", step="polish", how="restart"),
+        event(8, "token", step="polish", text="# Tea\n\nIt cools.\n"),
+    )
+    server.on("POST /v1/documents", stream(*STORY[:6], *again, event(9, "finished", **DOCUMENT)))
+    done = run(server, "generate", "article", "--brief", "tea")
+    assert done.stdout == f"# Tea\n\nIt \n\n---\n\n{TEXT}"
+    assert "begun anew" in done.stderr
+
+
+def test_json_that_fills_a_schema_is_not_the_document(server: Loopback) -> None:
+    """A step that streams JSON shows none of it; the document alone goes to stdout."""
+    pieces = (
+        event(6, "token", step="polish", text=' {"title":'),
+        event(7, "token", step="polish", text='"Tea"}'),
+    )
+    server.on("POST /v1/documents", stream(*STORY[:5], *pieces, event(8, "finished", **DOCUMENT)))
+    assert run(server, "generate", "article", "--brief", "tea").stdout == TEXT
 
 
 @pytest.mark.parametrize("kept", range(1, len(STORY)))
