@@ -26,6 +26,8 @@ class Replayed:
     events: tuple[Event, ...]
     identical: bool
     detail: str = ""
+    drawing: str = ""
+    """The graph as Mermaid, each step with who served it, its cost and its time; empty for a chat."""
 
     @property
     def sse(self) -> bytes:
@@ -56,7 +58,8 @@ async def replayed(registry: Registry, entries: Sequence[Entry]) -> Replayed:
         found = await replay(
             pipeline.graph, entries, render=lambda view: finished_json(view, pipeline, budget)
         )
-        return Replayed(documented(found.view, pipeline, budget), found.events, identical=True)
+        document = documented(found.view, pipeline, budget)
+        return Replayed(document, found.events, identical=True, drawing=pipeline.graph.draw(found.view))
     except Diverged as fault:
         return Replayed(_recorded(tape, name), (), identical=False, detail=fault.message)
 
