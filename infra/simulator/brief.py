@@ -10,7 +10,7 @@ from functools import lru_cache
 from infra.simulator.answer import Turn
 
 _LABEL = re.compile(
-    r"(?im)^[\s>*_#\-\"']*(?:the )?(?:user'?s? )?"
+    r"(?im)^[ \t>*_#\-\"']*(?:the )?(?:user'?s? )?"
     r"(?:brief|topic|subject|title|product(?: name)?|theme|question|task|request)"
     r"[\"'*_]*\s*[:=]\s*[\"'*_]*(.{2,400}?)[\"'*_,]*\s*$"
 )
@@ -41,7 +41,7 @@ _END = re.compile(
     r"|\s+(?:for|aimed at|that|which|with|please|in markdown|as markdown|in plain)\s",
     re.I,
 )
-_AUDIENCE = re.compile(r"(?im)^\W*(?:audience|readers?)\W*[:=][ \t]*([^\n]{3,60}?)[ \t.*_]*$")
+_AUDIENCE = re.compile(r"(?im)^[ \t*_#-]*(?:audience|readers?)[ \t*_]*[:=][ \t]*([^\n]{3,60}?)[ \t.*_]*$")
 _READERS = re.compile(r"\b(?:for|aimed at)[ \t]+((?:[\w'-]+[ \t]?){1,4})", re.I)
 _NO_READERS = frozenset({"the", "a", "an", "this", "that", "each", "example", "beginning", "when", "which"})
 _WORD = re.compile(r"[^\W\d_][\w'-]{3,}")
@@ -54,13 +54,14 @@ _DULL = frozenset(
     through title tone topic under using very what when where which while will with without word words would write
     writing your yours user users answer question assistant""".split()
 )
-_BLOCK = re.compile(
-    r"<([a-z][\w-]*)>\s*(.*?)\s*</\1>|```[\w-]*\n(.*?)```|\"\"\"\s*(.*?)\s*\"\"\"", re.S | re.I
-)
-_BELOW = re.compile(r"[^\n]*\b(?:this|the following|these|below)\b[^\n]*\n\s*\n([^#\n<`][^\n]{2,})", re.I)
+_OPENING = re.compile(r"<([A-Za-z][\w-]{0,40})>|(```)[\w-]*\n|(\"\"\")")
+_MOST_BLOCKS = 60
+# Patterns look only at the ends of what may be two megabytes.
+_HEAD, _TAIL, _CARRIED = 8_000, 2_000, 200_000
+_BELOW = re.compile(r"[^\n]*\b(?:this|the following|these|below)\b[^\n]*\n[ \t]*\n([^#\n<`][^\n]{2,})", re.I)
 _DRAFT_LABEL = re.compile(
-    r"(?im)^[\s*_#]*(?:(?:the|here is the|current|first|full)\s+)?"
-    r"(?:draft|article|text|document|answers?)[^\n:]{0,40}:\s*\n(.+)\Z",
+    r"(?im)^[ \t*_#]*(?:(?:the|here is the|current|first|full)\s+)?"
+    r"(?:draft|article|text|document|answers?)[^\n:]{0,40}:[ \t]*\n(.+)\Z",
     re.S,
 )
 _HEADLINE = re.compile(r"(?m)^# .+")
@@ -122,16 +123,39 @@ def last_user(turns: tuple[Turn, ...]) -> str:
     return next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
 
 
+def ends(text: str) -> str:
+    """The beginning and the end of a text, where what is asked for stands."""
+    return text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """What stands between a tag and its end, in a fence or in triple quotes: (tag or mark, content), in one pass."""
+    found = []
+    at = 0
+    for _ in range(_MOST_BLOCKS):
+        opening = _OPENING.search(text, at)
+        if opening is None:
+            break
+        tag, fence, quotes = opening.groups()
+        mark = f"</{tag}>" if tag else fence or quotes
+        end = text.find(mark, opening.end())
+        if end < 0:
+            at = opening.end()
+            continue
+        found.append((tag or mark, text[opening.end() : end].strip()))
+        at = end + len(mark)
+    return found
+
+
 @lru_cache(maxsize=256)
 def document(text: str) -> str:
-    """The longest document that a message carries (tagged, fenced, labelled or from its headline on), or
-    empty."""
-    text = text[:200_000]
-    found = ["".join(part or "" for part in groups) for _, *groups in _BLOCK.findall(text)]
+    """The longest document that a message carries (tagged, fenced, labelled or from its headline on), or empty."""
+    text = text[:_CARRIED]
+    found = [content for _, content in blocks(text)]
     headline = _HEADLINE.search(text)
-    if headline:
-        found.append(re.sub(r"\s*(?:```|</[\w-]+>).*\Z", "", text[headline.start() :], flags=re.S))
-    labelled = _DRAFT_LABEL.search(text)
+    if headline and not any(headline.group(0) in content for content in found):
+        found.append(text[headline.start() :])
+    labelled = _DRAFT_LABEL.search(text, 0, _HEAD) and _DRAFT_LABEL.search(text)
     if labelled:
         found.append(labelled.group(1))
     best = max(found, key=len, default="").strip()
@@ -147,7 +171,7 @@ def instructions(turns: tuple[Turn, ...]) -> str:
     carried = document(asked)
     if carried:
         asked = asked.replace(carried, " ")
-    return said(turns, "system") + "\n" + asked
+    return ends(said(turns, "system")) + "\n" + ends(asked)
 
 
 def _clause(text: str) -> str:
@@ -159,6 +183,7 @@ def _clause(text: str) -> str:
 
 
 def _subject(text: str) -> str:
+    text = ends(text)
     for pattern in (_TAG, _LABEL):
         match = pattern.search(text)
         if match:
@@ -235,7 +260,7 @@ def _audience(asked: str) -> str:
 @lru_cache(maxsize=256)
 def fragments(asked: str, label: str) -> tuple[str, ...]:
     """The items that a message lists under a label (`Features: a; b`), else the parts of its last paragraph."""
-    named = re.search(rf"(?im)^\W*{re.escape(label)}\w*\W*[:=][ \t]*(.+)$", asked)
+    named = re.search(rf"(?im)^[ \t*_#-]*{re.escape(label)}\w*[ \t*_]*[:=][ \t]*(.+)$", asked)
     listed = named.group(1) if named else asked.strip().rsplit("\n\n", 1)[-1]
     listed = re.sub(r"^\s*\w+:\s*", "", listed)
     parts = [part.strip(" -*.\t") for part in re.split(r"[;,\n]|\.\s", listed)]

@@ -163,9 +163,8 @@ class Exchanges:
 
 def stamped_bytes(data: bytes, stamp: Stamp) -> bytes:
     """Rendered bytes with the exchange's own id and second."""
-    return data.replace(_ID.encode(), stamp.core.encode()).replace(
-        str(_SECOND).encode(), str(stamp.created).encode()
-    )
+    core = orjson.dumps(stamp.core)[1:-1]
+    return data.replace(_ID.encode(), core).replace(str(_SECOND).encode(), str(stamp.created).encode())
 
 
 def parse(raw: bytes) -> Json:

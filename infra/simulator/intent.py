@@ -179,4 +179,4 @@ def sentences(asked: str) -> int | None:
 
 def continues(turns: tuple[Turn, ...]) -> bool:
     """True where the last user message asks to go on with a text that was cut."""
-    return bool(_CONTINUE.search(brief.last_user(turns)[:4_000]))
+    return bool(_CONTINUE.search(brief.ends(brief.last_user(turns))))

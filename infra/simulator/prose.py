@@ -193,7 +193,7 @@ def rewrite(pen: Pen, document: str) -> str:
     for before, after in phrases.EDITS:
         text = re.sub(rf"(?<!\w){re.escape(before)}(?!\w)", after, text)
     text = re.sub(r"\b([Vv])ery (?=\w)", "", text)
-    text = re.sub(r"(\w) ,", r"\1,", re.sub(r"[ \t]+\n", "\n", text)).strip()
+    text = "\n".join(line.rstrip() for line in text.split("\n")).strip()
     known = {pen.fill(line)[:40] for line in phrases.CLOSINGS}
     paragraphs = text.split("\n\n")
     if (

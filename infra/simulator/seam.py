@@ -5,16 +5,13 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 
-from infra.simulator import catalogue, intent, prose
+from infra.simulator import brief, catalogue, intent, prose
 from infra.simulator.answer import Ask, Turn
 
 STYLES = ("exact", "echo", "repeat", "preamble", "restart", "space")
 _REPEATED_WORDS = 8
 _PREAMBLE = "Continuing from where I stopped:\n\n"
-_PARTIAL = re.compile(
-    r"<(?:partial|sent|so_far|text|answer|draft|written|prefix)[\w-]*>\n?(.*?)\n?</|```[\w-]*\n(.*?)\n?```|\"\"\"\n?(.*?)\n?\"\"\"",
-    re.S,
-)
+_SENT = re.compile(r"(?i)(?:partial|sent|so[_-]far|text|answer|draft|written|prefix)[\w-]*|```|\"\"\"")
 
 
 def asked(ask: Ask) -> tuple[tuple[Turn, ...], str] | None:
@@ -26,7 +23,8 @@ def asked(ask: Ask) -> tuple[tuple[Turn, ...], str] | None:
         return None
     if len(turns) > 1 and turns[-2].role == "assistant" and turns[-2].text:
         return turns[:-2], turns[-2].text
-    found = max(("".join(groups) for groups in _PARTIAL.findall(turns[-1].text)), key=len, default="")
+    carried = brief.blocks(turns[-1].text)
+    found = max((content for tag, content in carried if _SENT.fullmatch(tag)), key=len, default="")
     if not found:
         return None
     return turns[:-1] or turns, found

@@ -294,14 +294,14 @@ async def test_vllm_continues_exactly(running: Bench) -> None:
             model=MODELS["llama"],
             messages=[*question, {"role": "assistant", "content": sent}],
             extra_body={"add_generation_prompt": False, "continue_final_message": True},
-            extra_headers={"X-Request-Id": "trace-abc"},
+            extra_headers={"X-Request-Id": 'trace-"abc"'},
         )
         with pytest.raises(openai.BadRequestError):
             await client.chat.completions.create(
                 model=MODELS["llama"], messages=question, extra_body={"continue_final_message": True}
             )
     assert sent + (rest.choices[0].message.content or "") == text
-    assert rest.id == "chatcmpl-trace-abc"
+    assert rest.id == 'chatcmpl-trace-"abc"'
 
 
 async def test_vllm_reports_running_usage(running: Bench) -> None:

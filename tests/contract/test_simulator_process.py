@@ -54,6 +54,24 @@ def test_it_says_its_port_and_ends_on_a_signal(
     assert server.wait(timeout=5) == 0
 
 
+def test_resets_and_departures_are_real_there_too(server: "subprocess.Popen[bytes]") -> None:
+    """Under the process's own event loop a reset is a reset, and a client's end is recorded at once."""
+    origin = f"http://127.0.0.1:{_port(server)}"
+    url = f"{origin}/openai/v1/chat/completions"
+    body = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": "Explain wind"}], "stream": True}
+    headers = {"Authorization": "Bearer k", "x-sim-fault": "reset", "x-sim-after-chunks": "2"}
+    with httpx.Client(timeout=10) as client:
+        with pytest.raises(httpx.ReadError, match=r"reset|104"):
+            client.post(url, json=body, headers=headers)
+        stalled = {**headers, "x-sim-fault": "stall"}
+        with client.stream("POST", url, json=body, headers=stalled) as response:
+            next(response.iter_raw())
+        left = time.monotonic()
+        while not client.get(f"{origin}/_control/calls").json()["calls"][-1]["cancelled"]:
+            assert time.monotonic() - left < 0.5
+    assert time.monotonic() - left < 0.5
+
+
 def test_it_ends_with_its_parent() -> None:
     """When the process named by `--parent-pid` is gone, so is the simulator."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as parent:

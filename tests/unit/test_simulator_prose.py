@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -104,6 +105,30 @@ def test_lists_and_lengths_are_kept() -> None:
     assert len(re.findall(r"(?m)^\d+\. ", _write("Give me 7 tips for sailing at night"))) == 7
     assert len(re.findall(r"[.!?](?:\s|$)", _write("Explain photosynthesis in two sentences"))) == 2
     assert 90 <= len(_write("Tell me about basalt in 120 words").split()) <= 126
+
+
+def test_a_fence_inside_a_draft_stays() -> None:
+    """A draft that holds a code block is polished whole, and one that stands in a fence is taken out of it."""
+    draft = "# Sorting\n\n" + "Sorting puts things in order, provided that they can be compared. " * 6
+    draft += "\n\n```python\nsorted(things)\n```\n\n## End\n\nThat is all."
+    found = _write(f"Polish this article.\n\n{draft}")
+    assert "sorted(things)" in found
+    assert "That is all." in found
+    plain = draft.replace("```python\nsorted(things)\n```\n\n", "")
+    fenced = _write(f"Polish this article.\n\n```markdown\n{plain}\n```\nReturn Markdown only.")
+    assert fenced.startswith("# Sorting")
+    assert "Return Markdown only" not in fenced
+
+
+@pytest.mark.parametrize(
+    "filler", ["\n", "<a>", "<a></b>", " ", "1+", "# x\n", "```\n", "brief: ", "\"'`", "Ab "]
+)
+@pytest.mark.parametrize("opening", ["", "Polish this draft:\n# T\n"])
+def test_two_megabytes_of_anything_take_moments(filler: str, opening: str) -> None:
+    """No repetition makes reading a prompt take more than its length."""
+    began = time.monotonic()
+    _write(opening + filler * (2_000_000 // len(filler)))
+    assert time.monotonic() - began < 5
 
 
 @given(text=st.text(max_size=400))
