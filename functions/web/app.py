@@ -1,7 +1,7 @@
 """The web app: create_app(services) -> FastAPI. Imports no modal and, until a request needs it, no SDK."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from functions.jobs.timer import timers
-from functions.web import audit, chat, documents, health, keys, models, openapi, pages, pipelines
+from functions.web import audit, chat, documents, health, keys, models, openapi, pages, pipelines, responses
 from functions.web.edge import Edge
+from functions.web.generation import Generation
 from functions.web.principal import Principals
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def create_app(services: "Services") -> FastAPI:
         await services.start()
         try:
             # On one laptop nobody else runs the jobs; deployed, each is a schedule of its own.
-            async with timers(services) if services.settings.env == "local" else nullcontext():
+            async with _jobs(services):
                 yield
         finally:
             await services.close()
@@ -58,17 +59,32 @@ def create_app(services: "Services") -> FastAPI:
     principals = Principals(services.keys, services.clock, _tokens(services))
     app.state.services = services
     app.state.principals = principals
-    endpoint = chat.ChatEndpoint(services, principals)
-    # The router knows the route too, so that another method there is a 405.
-    app.router.routes.append(Route(chat.PATH, endpoint, methods=["POST"]))
+    hot: dict[str, ASGIApp] = {
+        chat.PATH: Generation(services, principals, chat.ChatCompletions()),
+        responses.PATH: Generation(services, principals, responses.Responses()),
+    }
+    for path, endpoint in hot.items():
+        # The router knows the routes too, so that another method there is a 405.
+        app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     for module in _MODULES:
         app.include_router(module.router)
-    app.add_middleware(Edge, ids=services.ids, hot={("POST", chat.PATH): endpoint})
+    app.add_middleware(
+        Edge, ids=services.ids, hot={("POST", path): endpoint for path, endpoint in hot.items()}
+    )
     # Both are ours to render: FastAPI's handlers know neither problem documents nor OpenAI's shape.
     app.add_exception_handler(HTTPException, _to_the_edge)
     app.add_exception_handler(RequestValidationError, _to_the_edge)
     openapi.install(app)
     return app
+
+
+def _jobs(services: "Services") -> AbstractAsyncContextManager[None]:
+    if services.settings.env != "local":
+        return nullcontext()
+    # Brings structlog, which costs a deployed cold start more than all routes together.
+    from functions.jobs.timer import timers
+
+    return timers(services)
 
 
 async def _to_the_edge(request: Request, error: Exception) -> Response:
@@ -80,8 +96,11 @@ async def _to_the_edge(request: Request, error: Exception) -> Response:
 
 def _methods(path: str) -> list[str]:
     routes = [route for module in _MODULES for route in module.router.routes if isinstance(route, Route)]
-    found = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
-    return sorted(found) or ["POST"]  # the chat endpoint's, which is in no module's router
+    fitting = [route for route in routes if route.path_regex.match(path)]
+    # `/v1/documents/quote` also fits `/v1/documents/{id}`: the path that says more is meant.
+    meant = min((route.path for route in fitting), key=lambda template: template.count("{"), default="")
+    found = {method for route in fitting if route.path == meant for method in route.methods or ()}
+    return sorted(found) or ["POST"]  # those of the hot paths, which are in no module's router
 
 
 def _tokens(services: "Services") -> "SupabaseTokens | None":

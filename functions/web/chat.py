@@ -1,123 +1,26 @@
-"""POST /v1/chat/completions as a bare ASGI endpoint: the hot path, reached without router, models or dependencies.
+"""POST /v1/chat/completions, as OpenAI's."""
 
-FastAPI's streaming response costs twice the CPU of this for a burst of tokens (peer benchmark, part 6).
-"""
+from typing import Any
 
-from typing import TYPE_CHECKING
-
-from starlette.types import Receive, Scope, Send
-
-from functions.web import body
-from functions.web.departure import Departure
-from functions.web.errors import openai_error, status_of
-from functions.web.openai_answer import Choice, ChunkWriter, Envelope, completion_json
+from functions.web.openai_answer import ChunkWriter, Envelope, GatheredChat
 from functions.web.openai_request import ChatBody, chat_body
-from functions.web.principal import Principals
-from functions.web.pump import Pump
-from functions.web.reply import dumps
-from functions.web.sse import HEADERS as STREAM_HEADERS
-from functions.web.sse import HEARTBEAT, HEARTBEAT_SECONDS
-from shared.chat.orders import ChatOrder
-from shared.core.faults import Cut, Fault
-from shared.core.leg import Restarted
-from shared.core.usage import NO_USAGE
-
-if TYPE_CHECKING:
-    from shared.bootstrap import Services
-    from shared.chat.desk import Answering
 
 PATH = "/v1/chat/completions"
 
 
-class ChatEndpoint:
-    """Serves chat completions, streamed and whole. A client that leaves ends the provider's call at once."""
+class ChatCompletions:
+    """The dialect of chat completions."""
 
-    def __init__(self, services: "Services", principals: Principals) -> None:
-        self._services = services
-        self._principals = principals
+    prefix = "chatcmpl-"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Faults before the first token leave as exceptions: the edge gives them a status."""
-        principal = await self._principals.of(scope)
-        asked = chat_body(body.parse(await body.read(scope, receive)))
-        order = ChatOrder(asked.model, asked.prompt, asked.stream, asked.n)
-        async with Departure(receive) as departure:
-            answering = await self._services.chat.open(principal, order)
-            try:
-                envelope = self._envelope(answering)
-                if asked.stream:
-                    await _stream(answering, envelope, asked, send)
-                    last = b""
-                else:
-                    last = await _whole(answering, envelope, asked, send)
-                departure.over()
-            finally:
-                await answering.aclose()
-        if not departure.gone:
-            await send({"type": "http.response.body", "body": last})
+    def read(self, values: dict[str, Any]) -> ChatBody:
+        """See the protocol."""
+        return chat_body(values)
 
-    def _envelope(self, answering: "Answering") -> Envelope:
-        return Envelope(
-            id=f"chatcmpl-{answering.trace}",
-            created=int(self._services.clock.now().timestamp()),
-            model=answering.model,
-            simulated=answering.simulated,
-            trace=answering.trace,
-        )
+    def gathered(self, envelope: Envelope, asked: ChatBody) -> GatheredChat:
+        """See the protocol."""
+        return GatheredChat(envelope, asked.n)
 
-
-async def _whole(answering: "Answering", envelope: Envelope, asked: ChatBody, send: Send) -> bytes:
-    """Gather the answer, send its head and return its body."""
-    choices = [Choice() for _ in range(asked.n)]
-    async for index, item in answering.items():
-        if isinstance(item, Restarted):
-            # Nothing of this answer has left yet, so the leg that broke leaves no mark.
-            choices[index] = Choice()
-        else:
-            choices[index].add(item)
-    usage = answering.usage or NO_USAGE
-    headers = _headers(answering)
-    if answering.cost is not None:
-        headers.append((b"x-chatsmart-cost-micros", b"%d" % answering.cost))
-    content = dumps(completion_json(envelope, choices, usage, answering.cost))
-    headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    return content
-
-
-async def _stream(answering: "Answering", envelope: Envelope, asked: ChatBody, send: Send) -> None:
-    """Send the answer as it comes. A fault from here on is an event, for the status has gone out."""
-    writer = ChunkWriter(envelope, asked.n, include_usage=asked.include_usage)
-    headers = [*_headers(answering), *STREAM_HEADERS]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    waiting = writer.opening()
-    shown: set[int] = set()
-    try:
-        async with Pump(answering.items()) as pump:
-            while (batch := await pump.batch(HEARTBEAT_SECONDS)) is not None:
-                pieces = [waiting]
-                for index, item in batch:
-                    if not isinstance(item, Restarted):
-                        shown.add(index)
-                        pieces.append(writer.event(index, item))
-                    elif index in shown:
-                        # OpenAI's format can't take text back. Two half answers in a row would look like one.
-                        raise Cut(
-                            "The provider's answer broke off and could only be begun anew. Send it again."
-                        )
-                waiting = b""
-                piece = b"".join(pieces)
-                if piece or not batch:
-                    await send({"type": "http.response.body", "body": piece or HEARTBEAT, "more_body": True})
-        last = writer.closing(answering.usage or NO_USAGE, answering.cost)
-    except Fault as fault:
-        last = waiting + writer.error(openai_error(fault, status_of(fault)))
-    await send({"type": "http.response.body", "body": last, "more_body": True})
-
-
-def _headers(answering: "Answering") -> list[tuple[bytes, bytes]]:
-    return [
-        (b"x-chatsmart-trace", answering.trace.encode()),
-        (b"x-chatsmart-model", answering.model.encode()),
-        (b"x-chatsmart-cache", b"miss"),
-    ]
+    def writer(self, envelope: Envelope, asked: ChatBody) -> ChunkWriter:
+        """See the protocol."""
+        return ChunkWriter(envelope, asked.n, include_usage=asked.include_usage)

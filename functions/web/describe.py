@@ -21,19 +21,30 @@ def ref(name: str) -> dict[str, str]:
 def answer(
     schema: str | None, description: str, *, stream: bool = False, text: bool = False
 ) -> dict[str, Any]:
-    """One answer: JSON of a schema, server-sent events, plain text, or several of these by the request's wish."""
+    """One answer: JSON of a schema, server-sent events, or either by the request's wish."""
     content: dict[str, Any] = {}
-    if schema is not None:
+    if schema == "Text":
+        content["text/plain"] = {"schema": {"type": "string"}}
+    elif schema is not None:
         content["application/json"] = {"schema": ref(schema)}
     if stream:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
-    if text:
-        content["text/plain"] = {"schema": {"type": "string"}}
+        content["text/event-stream"] = {"schema": _event()}
     found: dict[str, Any] = {
         "description": description,
         "headers": {"x-request-id": {"$ref": "#/components/headers/RequestId"}},
     }
     return found | ({"content": content} if content else {})
+
+
+def _event() -> dict[str, Any]:
+    """One server-sent event, as its fields."""
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "required": ["data"],
+        "properties": {"id": text, "event": text, "data": dict(text)},
+        "description": "Each server-sent event.",
+    }
 
 
 def errors(path: str) -> dict[str, Any]:
@@ -47,22 +58,25 @@ def describe(
     description: str,
     *,
     body: str | None = None,
+    body_needed: bool = True,
     status: int = 200,
     also: int | None = None,
     stream: bool = False,
-    text: bool = False,
     caller: bool = True,
 ) -> dict[str, Any]:
     """Keyword arguments for a FastAPI route. `also` is a second status with the same body; a streamed answer is a
     200, whatever the whole one is."""
-    responses: dict[int | str, dict[str, Any]] = {status: answer(schema, description, text=text)}
+    responses: dict[int | str, dict[str, Any]] = {status: answer(schema, description)}
     if stream:
         responses[200] = answer(schema if status == 200 else None, "The events", stream=True)
     if also is not None:
         responses[also] = answer(schema, description)
     extra: dict[str, Any] = {}
     if body is not None:
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": ref(body)}}}
+        extra["requestBody"] = {
+            "required": body_needed,
+            "content": {"application/json": {"schema": ref(body)}},
+        }
         extra["parameters"] = [IDEMPOTENCY_KEY]
     if caller:
         extra["security"] = [{"bearer": []}]

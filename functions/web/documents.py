@@ -105,7 +105,15 @@ async def replay(request: Request, id: str, caller: Caller) -> Response:
 
 @router.post(
     "/v1/documents/{id}/rerun",
-    **describe("Document", "The new document", body="RerunRequest", status=201, also=202, stream=True),
+    **describe(
+        "Document",
+        "The new document",
+        body="RerunRequest",
+        body_needed=False,
+        status=201,
+        also=202,
+        stream=True,
+    ),
 )
 async def rerun(request: Request, id: str, caller: Caller, prefer: Prefer = None) -> Response:
     """Write the document again with today's models, some steps on others: `{"set": {"draft": "gpt-6-luna"}}`."""

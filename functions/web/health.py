@@ -27,7 +27,7 @@ async def readyz(request: Request) -> Response:
     )
 
 
-@router.get("/metrics", **describe(None, "Metrics in Prometheus' text format", text=True, caller=False))
+@router.get("/metrics", **describe("Text", "Metrics in Prometheus' text format", caller=False))
 async def metrics(request: Request) -> Response:
     """Metrics for Prometheus."""
     return Response(

@@ -3,7 +3,7 @@
 A stream's events differ in one delta, so all around it is rendered once per answer and only the delta per chunk.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,7 +104,7 @@ class Choice:
             "role": "assistant",
             "content": text if text or not (self.calls or self.refusal) else None,
             "refusal": "".join(self.refusal) or None,
-            "annotations": [_annotation(citation) for citation in self.citations],
+            "annotations": [annotation(citation) for citation in self.citations],
         }
         if self.reasoning:
             message["reasoning_content"] = "".join(self.reasoning)
@@ -120,21 +120,34 @@ class Choice:
         return {"index": index, "message": message, "logprobs": None, "finish_reason": _FINISH[self.finish]}
 
 
-def completion_json(
-    envelope: Envelope, choices: Sequence[Choice], usage: Usage, cost: Micros | None
-) -> dict[str, Any]:
-    """A whole answer."""
-    return {
-        "id": envelope.id,
-        "object": "chat.completion",
-        "created": envelope.created,
-        "model": envelope.model,
-        "choices": [choice.json(index) for index, choice in enumerate(choices)],
-        "usage": usage_json(usage),
-        "service_tier": "default",
-        "system_fingerprint": envelope.fingerprint,
-        "chatsmart": envelope.own(cost),
-    }
+class GatheredChat:
+    """A whole answer: its choices, put together."""
+
+    def __init__(self, envelope: Envelope, n: int) -> None:
+        self._envelope = envelope
+        self._choices = [Choice() for _ in range(n)]
+
+    def add(self, index: int, chunk: Chunk) -> None:
+        """Take in a chunk of a choice."""
+        self._choices[index].add(chunk)
+
+    def void(self, index: int) -> None:
+        """The leg broke and another begins anew: nothing of it has left yet, so it leaves no mark."""
+        self._choices[index] = Choice()
+
+    def whole(self, usage: Usage, cost: Micros | None) -> dict[str, Any]:
+        """The answer as OpenAI's JSON."""
+        return {
+            "id": self._envelope.id,
+            "object": "chat.completion",
+            "created": self._envelope.created,
+            "model": self._envelope.model,
+            "choices": [choice.json(index) for index, choice in enumerate(self._choices)],
+            "usage": usage_json(usage),
+            "service_tier": "default",
+            "system_fingerprint": self._envelope.fingerprint,
+            "chatsmart": self._envelope.own(cost),
+        }
 
 
 class ChunkWriter:
@@ -209,7 +222,7 @@ def _delta(chunk: Text | Reasoning | Refusal | ToolCallPart | Citation) -> bytes
         case ToolCallPart():
             return orjson.dumps({"tool_calls": [_call_delta(chunk)]})
         case Citation():
-            return orjson.dumps({"annotations": [_annotation(chunk)]})
+            return orjson.dumps({"annotations": [annotation(chunk)]})
 
 
 def _call_delta(part: ToolCallPart) -> dict[str, Any]:
@@ -223,6 +236,7 @@ def _call_delta(part: ToolCallPart) -> dict[str, Any]:
     }
 
 
-def _annotation(citation: Citation) -> dict[str, Any]:
+def annotation(citation: Citation) -> dict[str, Any]:
+    """A source in OpenAI's shape. Where in the text it belongs is not known: the place is its beginning."""
     place = {"url": citation.url, "title": citation.title, "start_index": 0, "end_index": 0}
     return {"type": "url_citation", "url_citation": place}

@@ -15,7 +15,7 @@ _ROLES: dict[str, Role] = {
     "tool": "tool",
 }
 _MOST_MESSAGES = 2048
-_DETAILS = ("auto", "low", "high", "original")
+DETAILS = ("auto", "low", "high", "original")
 
 
 def messages_of(body: Fields) -> tuple[Message, ...]:
@@ -31,7 +31,7 @@ def messages_of(body: Fields) -> tuple[Message, ...]:
             kind="empty_array",
         )
     found = tuple(_message(item) for item in items)
-    _check_calls(found)
+    check_calls(found, "messages")
     return found
 
 
@@ -88,14 +88,20 @@ def _image(part: Fields) -> Image:
     given = part.object("image_url")
     if given is None:
         raise missing(part.at("image_url"))
-    url = sound(given.text("url"), given.at("url"))
+    url = image_address(given, "url")
+    detail = "auto" if given.values.get("detail") is None else given.one_of("detail", DETAILS)
+    return Image(url, detail)
+
+
+def image_address(fields: Fields, name: str) -> str:
+    """Where an image is, or the image itself."""
+    url = sound(fields.text(name), fields.at(name))
     if not url.startswith(("https://", "data:image/")):
         raise Invalid(
-            f"Invalid '{given.at('url')}': expected an https address or a data:image URL.",
-            param=given.at("url"),
+            f"Invalid '{fields.at(name)}': expected an https address or a data:image URL.",
+            param=fields.at(name),
         )
-    detail = "auto" if given.values.get("detail") is None else given.one_of("detail", _DETAILS)
-    return Image(url, detail)
+    return url
 
 
 def _calls(item: Fields) -> tuple[ToolCall, ...]:
@@ -116,28 +122,28 @@ def _calls(item: Fields) -> tuple[ToolCall, ...]:
     return tuple(found)
 
 
-def _check_calls(messages: tuple[Message, ...]) -> None:
+def check_calls(messages: tuple[Message, ...], where: str) -> None:
     """Tool messages follow the assistant message whose calls they answer, and answer all of them."""
     open_calls: set[str] = set()
     for position, message in enumerate(messages):
         if message.role == "tool":
             if message.tool_call_id not in open_calls:
                 raise Invalid(
-                    f"Invalid parameter: 'messages[{position}]' of role 'tool' must answer a call in 'tool_calls' of "
-                    "the assistant message before it.",
-                    param=f"messages[{position}].tool_call_id",
+                    f"Invalid '{where}': the result of the call '{message.tool_call_id[:60]}' must follow the turn of "
+                    "the assistant that makes this call.",
+                    param=f"messages[{position}].tool_call_id" if where == "messages" else where,
                 )
             open_calls.discard(message.tool_call_id)
             continue
-        _refuse_open(open_calls, position)
+        _refuse_open(open_calls, position, where)
         open_calls = {call.id for call in message.tool_calls}
-    _refuse_open(open_calls, len(messages))
+    _refuse_open(open_calls, len(messages), where)
 
 
-def _refuse_open(calls: set[str], position: int) -> None:
+def _refuse_open(calls: set[str], position: int, where: str) -> None:
     if calls:
         raise Invalid(
-            "An assistant message with 'tool_calls' must be followed by tool messages that answer each 'tool_call_id'."
-            f" Without an answer: {', '.join(sorted(calls))[:200]}.",
-            param=f"messages[{position - 1}]",
+            f"Invalid '{where}': a turn that calls tools must be followed by the result of each call. Not there: "
+            f"{', '.join(sorted(calls))[:200]}.",
+            param=f"messages[{position - 1}]" if where == "messages" else where,
         )

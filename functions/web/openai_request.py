@@ -17,12 +17,12 @@ from shared.core.schema import Schema
 from shared.core.text import sound
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MOST_TOKENS = 10_000_000
+MOST_TOKENS = 10_000_000
 _MOST_CHOICES = 8
 _MOST_STOPS = 4
-_MOST_TOOLS = 128
+MOST_TOOLS = 128
 _INT64 = 2**63 - 1
-_EFFORTS: dict[str, Effort] = {
+EFFORTS: dict[str, Effort] = {
     "none": "none",
     "minimal": "minimal",
     "low": "low",
@@ -58,7 +58,7 @@ def chat_body(values: dict[str, Any]) -> ChatBody:
     effort = (
         None
         if body.values.get("reasoning_effort") is None
-        else body.one_of("reasoning_effort", tuple(_EFFORTS))
+        else body.one_of("reasoning_effort", tuple(EFFORTS))
     )
     prompt = Prompt(
         messages=messages_of(body),
@@ -66,13 +66,13 @@ def chat_body(values: dict[str, Any]) -> ChatBody:
         schema=schema,
         json_object=json_object,
         tools=tools,
-        tool_choice=_choice(body, tools),
+        tool_choice=choice_of(body, tools, nested=True),
         parallel_tool_calls=body.flag("parallel_tool_calls", True),
         stop=_stop(body),
         temperature=body.number("temperature", 0, 2),
         top_p=body.number("top_p", 0, 1),
         seed=body.whole("seed", -_INT64 - 1, _INT64),
-        effort=None if effort is None else _EFFORTS[effort],
+        effort=None if effort is None else EFFORTS[effort],
     )
     return ChatBody(
         model, prompt, stream, _include_usage(body, stream), body.whole("n", 1, _MOST_CHOICES) or 1
@@ -94,8 +94,8 @@ def _refuse_unserved(body: Fields) -> None:
 
 
 def _max_output(body: Fields) -> int | None:
-    newer = body.whole("max_completion_tokens", 1, _MOST_TOKENS)
-    older = body.whole("max_tokens", 1, _MOST_TOKENS)
+    newer = body.whole("max_completion_tokens", 1, MOST_TOKENS)
+    older = body.whole("max_tokens", 1, MOST_TOKENS)
     return newer if newer is not None else older
 
 
@@ -132,24 +132,25 @@ def _stop(body: Fields) -> tuple[str, ...]:
 
 def _tools(body: Fields) -> tuple[Tool, ...]:
     found: list[Tool] = []
-    for item in body.objects("tools", _MOST_TOOLS) or ():
+    for item in body.objects("tools", MOST_TOOLS) or ():
         item.one_of("type", ("function",))
         function = item.object("function")
         if function is None:
             raise missing(item.at("function"))
-        name = _name(function, "name")
+        name = tool_name(function, "name")
         if any(tool.name == name for tool in found):
             raise Invalid(f"Two tools are called '{name}'.", param=function.at("name"))
         parameters = function.object("parameters")
         schema = {} if parameters is None else parameters.values
         if schema:
-            _checked(name, schema, function.at("parameters"))
+            checked(name, schema, function.at("parameters"))
         description = sound(function.text_or("description"), function.at("description"))
         found.append(Tool(name, description, schema, strict=function.flag("strict", False)))
     return tuple(found)
 
 
-def _choice(body: Fields, tools: tuple[Tool, ...]) -> ToolChoice:
+def choice_of(body: Fields, tools: tuple[Tool, ...], *, nested: bool) -> ToolChoice:
+    """`tool_choice`. The tool's name stands in `function` (chat) or beside `type` (responses)."""
     value: Any = body.values.get("tool_choice")
     if value is None:
         return ToolChoice()
@@ -161,10 +162,10 @@ def _choice(body: Fields, tools: tuple[Tool, ...]) -> ToolChoice:
     choice = body.object("tool_choice")
     assert choice is not None  # null was answered above
     choice.one_of("type", ("function",))
-    function = choice.object("function")
+    function = choice.object("function") if nested else choice
     if function is None:
         raise missing(choice.at("function"))
-    name = _name(function, "name")
+    name = tool_name(function, "name")
     if not tools:
         raise _no_tools()
     if all(tool.name != name for tool in tools):
@@ -186,17 +187,17 @@ def _format(body: Fields) -> tuple[Schema | None, bool]:
     inner = given.object("json_schema")
     if inner is None:
         raise missing(given.at("json_schema"))
-    name = _name(inner, "name")
+    name = tool_name(inner, "name")
     schema = inner.object("schema")
     if schema is None:
         raise missing(inner.at("schema"))
     strict = inner.flag("strict", False)
     description = sound(inner.text_or("description"), inner.at("description"))
-    _checked(name, schema.values, "response_format")
+    checked(name, schema.values, "response_format")
     return Schema(name, schema.values, strict=strict, description=description), False
 
 
-def _checked(name: str, schema: Any, param: str) -> None:
+def checked(name: str, schema: Any, param: str) -> None:
     """Raises where a JSON Schema is broken, in words that name our field."""
     try:
         Schema(name, schema)
@@ -204,7 +205,8 @@ def _checked(name: str, schema: Any, param: str) -> None:
         raise Invalid(fault.message, param=param, kind="invalid_schema") from None
 
 
-def _name(fields: Fields, field: str) -> str:
+def tool_name(fields: Fields, field: str) -> str:
+    """The name of a tool or of a schema."""
     value = fields.text(field)
     if not _NAME.fullmatch(value):
         raise Invalid(

@@ -128,6 +128,73 @@ _REQUEST = obj(
     description="As OpenAI's. Fields that are not listed here are ignored.",
     examples=[{"model": "auto", "messages": [{"role": "user", "content": "Why does tea cool?"}]}],
 )
+_INPUT_PART: Schema = {
+    "anyOf": [
+        obj(
+            "type text",
+            {"type": {"type": "string", "enum": ["input_text", "output_text", "text"]}, "text": TEXT},
+        ),
+        obj(
+            "type image_url",
+            {
+                "type": {"const": "input_image"},
+                "image_url": {"type": "string", "pattern": "^(https://|data:image/)"},
+                "detail": nullable({"type": "string", "enum": ["auto", "low", "high", "original"]}),
+            },
+        ),
+    ]
+}
+_WORDS: Schema = {"anyOf": [TEXT, {"type": "array", "items": _INPUT_PART}]}
+_ITEM: Schema = {
+    "anyOf": [
+        obj(
+            "role content",
+            {
+                "type": nullable({"type": "string", "enum": ["message"]}),
+                "role": {"type": "string", "enum": ["system", "developer", "user", "assistant"]},
+                "content": _WORDS,
+            },
+        ),
+        obj(
+            "type call_id name arguments",
+            {"type": {"const": "function_call"}, "call_id": TEXT, "name": TEXT, "arguments": TEXT},
+        ),
+        obj(
+            "type call_id output",
+            {"type": {"const": "function_call_output"}, "call_id": TEXT, "output": _WORDS},
+        ),
+        obj("type", {"type": {"const": "reasoning"}}),
+    ]
+}
+_RESPONSES = obj(
+    "model input",
+    {
+        "model": {"type": "string", "minLength": 1},
+        "input": {"anyOf": [TEXT, {"type": "array", "minItems": 1, "maxItems": 4096, "items": _ITEM}]},
+        "instructions": nullable(TEXT),
+        "stream": nullable(FLAG),
+        "max_output_tokens": nullable({"type": "integer", "minimum": 1, "maximum": 10_000_000}),
+        "temperature": nullable({"type": "number", "minimum": 0, "maximum": 2}),
+        "top_p": nullable({"type": "number", "minimum": 0, "maximum": 1}),
+        "tools": {
+            "type": ["array", "null"],
+            "maxItems": 128,
+            "items": obj(
+                "type name",
+                {
+                    "type": {"const": "function"},
+                    "name": _NAME,
+                    "description": nullable(TEXT),
+                    "parameters": nullable(OPEN),
+                    "strict": nullable(FLAG),
+                },
+            ),
+        },
+        "parallel_tool_calls": nullable(FLAG),
+    },
+    description="As OpenAI's, without memory between requests. Fields that are not listed here are ignored.",
+    examples=[{"model": "auto", "input": "Why does tea cool?"}],
+)
 _USAGE = obj(
     "prompt_tokens completion_tokens total_tokens",
     {
@@ -206,6 +273,21 @@ SCHEMAS: dict[str, Schema] = {
         },
         description="The `data` of each event of a streamed answer; the last event is `[DONE]`.",
     ),
+    "ResponsesRequest": _RESPONSES,
+    "Response": obj(
+        "id object created_at status model output usage",
+        {
+            "id": TEXT,
+            "object": {"const": "response"},
+            "created_at": WHOLE,
+            "status": {"type": "string", "enum": ["in_progress", "completed", "incomplete"]},
+            "model": TEXT,
+            "output": {"type": "array", "items": obj("type id", {"type": TEXT, "id": TEXT})},
+            "usage": nullable(OPEN),
+            "chatsmart": OPEN,
+        },
+    ),
+    "ResponseEvent": obj("type sequence_number", {"type": TEXT, "sequence_number": COUNT}),
     "Model": _MODEL,
     "ModelList": obj(
         "object data", {"object": {"const": "list"}, "data": {"type": "array", "items": ref("Model")}}
@@ -213,26 +295,24 @@ SCHEMAS: dict[str, Schema] = {
 }
 
 
-def chat_path(path: str) -> dict[str, Any]:
-    """The chat endpoint's place in /openapi.json."""
-    found = answer("ChatCompletion", "The completion; a stream of chunks where `stream` is true", stream=True)
-    found["content"]["text/event-stream"]["schema"]["description"] = (
-        "Server-sent events, each `data` a ChatChunk."
-    )
+def hot_path(path: str, tag: str, request: str, whole: str, event: str) -> dict[str, Any]:
+    """The place in /openapi.json of an endpoint that the router does not serve."""
+    found = answer(whole, "The answer; a stream of events where `stream` is true", stream=True)
+    found["content"]["text/event-stream"]["schema"]["properties"]["data"] |= {
+        "contentMediaType": "application/json",
+        "contentSchema": ref(event),
+    }
     for name in ("trace", "model", "cache"):
         found["headers"][f"x-chatsmart-{name}"] = {"schema": TEXT}
     found["headers"]["x-chatsmart-cost-micros"] = {"schema": TEXT, "required": False}
     return {
         "post": {
-            "tags": ["chat"],
-            "summary": "Chat completion, as OpenAI's",
-            "operationId": "create_chat_completion",
+            "tags": [tag],
+            "summary": f"Create a {whole}, as OpenAI's",
+            "operationId": f"create_{tag}",
             "security": [{"bearer": []}],
             "parameters": [IDEMPOTENCY_KEY],
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": ref("ChatRequest")}},
-            },
+            "requestBody": {"required": True, "content": {"application/json": {"schema": ref(request)}}},
             "responses": {"200": found, **errors(path)},
         }
     }

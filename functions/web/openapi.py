@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from functions.web import chat, openai_schemas, schemas
+from functions.web import chat, openai_schemas, responses, schemas
 from functions.web.describe import answer, errors
 
 _COMPONENTS: dict[str, Any] = {
@@ -50,7 +50,13 @@ def _complete(found: dict[str, Any]) -> dict[str, Any]:
         | {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}},
         "OpenAIError": answer("OpenAIError", "An error in OpenAI's shape"),
     }
-    found["paths"] = {chat.PATH: openai_schemas.chat_path(chat.PATH)} | found["paths"]
+    found["paths"] = {
+        chat.PATH: openai_schemas.hot_path(chat.PATH, "chat", "ChatRequest", "ChatCompletion", "ChatChunk"),
+        responses.PATH: openai_schemas.hot_path(
+            responses.PATH, "responses", "ResponsesRequest", "Response", "ResponseEvent"
+        ),
+        **found["paths"],
+    }
     for path, operations in found["paths"].items():
         for operation in operations.values():
             operation["responses"].update(errors(path))

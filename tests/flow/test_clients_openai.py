@@ -208,3 +208,25 @@ async def test_the_synchronous_client_works_too(house: House) -> None:
     whole, pieces, models = await asyncio.to_thread(work)
     assert whole == pieces != ""
     assert models >= 15
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_responses_are_served_too(client: openai.AsyncOpenAI, model: str) -> None:
+    """The newer interface: whole, streamed, parsed, and a tool that goes round."""
+    whole = await client.responses.create(model=model, input="Say something about tea.")
+    assert whole.status == "completed"
+    assert whole.output_text
+    async with client.responses.stream(model=model, input="Say something about tea.") as stream:
+        async for _ in stream:
+            pass
+        assert (await stream.get_final_response()).output_text == whole.output_text
+    parsed = await client.responses.parse(model=model, input="Invent a person.", text_format=Person)
+    assert isinstance(parsed.output_parsed, Person)
+    tool: Any = {"type": "function", **WEATHER["function"]}
+    asked: list[Any] = [{"role": "user", "content": "What is the weather in Paris?"}]
+    first = await client.responses.create(model=model, input=asked, tools=[tool], tool_choice="required")
+    calls = [item for item in first.output if item.type == "function_call"]
+    assert [call.name for call in calls] == ["get_weather"]
+    asked += [item.to_dict() for item in first.output]
+    asked.append({"type": "function_call_output", "call_id": calls[0].call_id, "output": "18 degrees, clear"})
+    assert (await client.responses.create(model=model, input=asked, tools=[tool])).output_text

@@ -8,7 +8,7 @@ from tests.flow.house import House
 
 EXAMPLES = 4
 """For each operation, beside the systematic cases. A longer run is the same test with a larger number."""
-SECONDS = 60
+SECONDS = 40
 
 
 async def test_the_app_keeps_to_its_description(house: House, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ async def test_what_we_do_not_know_is_ours_and_stays_in_the_log(caplog: pytest.L
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/nothing", "/v1/embeddings", "/v1/models/nothing", "/v1/documents/%00", "/v1/responses"]
+    "path", ["/v1/nothing", "/v1/embeddings", "/v1/models/nothing", "/v1/documents/%00", "/v1/responses/x"]
 )
 async def test_what_is_not_there_is_a_404_in_the_paths_own_shape(path: str) -> None:
     """Unknown routes, routes of a later issue and unknown things: 404, described, with a request id."""

@@ -243,7 +243,7 @@ class Engine:
     chat: ChatDesk = field(default_factory=ChatDesk)
     documents: Desk = field(default_factory=Desk)
     checks: dict[str, str] = field(default_factory=lambda: {"postgres": "ok", "redis": "ok"})
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = field(default_factory=lambda: Settings(env="staging"))
     ids: RandomIds = field(default_factory=RandomIds)
     seals: Seals = field(default_factory=Seals)
     telemetry: Metrics = field(default_factory=Metrics)
