@@ -90,25 +90,30 @@ async def test_only_ones_own_rows_are_seen(
         assert await app.fetchval(f"select count(*) from public.{table} where {column} <> $1", pair.mine) == 0
 
 
+GARBAGE = (
+    "not json",
+    '{"tenant_id": "%s"',
+    '{"tenant_id": "*"}',
+    '{"tenant_id": ["a"]}',
+    '{"tenant_id": "%s or true"}',
+)
+
+
 @pytest.mark.parametrize(
     "claims",
     [
+        *GARBAGE,
         None,
         "",
         "{}",
         '{"tenant_id": null}',
         '{"tenant_id": ""}',
-        '{"tenant_id": "*"}',
         '{"tenant_id": "00000000-0000-0000-0000-000000000000"}',
-        '{"tenant_id": ["a"]}',
         '{"user_metadata": {"tenant_id": "%s"}}',
-        '{"tenant_id": "%s or true"}',
         "[]",
         '"x"',
         "17",
         "null",
-        "not json",
-        '{"tenant_id": "%s"',
     ],
 )
 async def test_without_a_sound_claim_nothing_is_seen(app: Connection, pair: Pair, claims: str | None) -> None:
@@ -120,7 +125,7 @@ async def test_without_a_sound_claim_nothing_is_seen(app: Connection, pair: Pair
             await act_as(app, claims.replace("%s", pair.mine) if claims else claims)
             assert await app.fetchval(f"select count(*) from public.{table}") == 0
         except asyncpg.InvalidTextRepresentationError:
-            assert claims in ("not json", '{"tenant_id": "%s"')
+            assert claims in GARBAGE
         finally:
             await transaction.rollback()
 
