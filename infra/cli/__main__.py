@@ -1,6 +1,6 @@
 """`python -m infra.cli`: the same as `chatsmart`."""
 
-from infra.cli.main import main
+from infra.cli.entry import main
 
 if __name__ == "__main__":
     main()
