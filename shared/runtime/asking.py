@@ -344,7 +344,7 @@ def _left_over(fx: "Fx", asked: Asked, record: Record) -> bool:
             place = {name: getattr(was, name) for name in PLACE}
             body = {"intent": was.position, "pieces": []}
             leg.outcome = course.journal.add("outcome", body, **place, finish="error", fault="abandoned")
-        fx.tally.add(leg.outcome)
+        fx.tally.add(leg.outcome, void=True)
     return shown
 
 
@@ -386,7 +386,7 @@ async def retold(fx: "Fx", asked: Asked, record: Record) -> AsyncGenerator[Chunk
                     yield chunk
             fx.rung = leg.intent.model
             if leg.outcome is not None:
-                fx.tally.add(leg.outcome)
+                fx.tally.add(leg.outcome, void=n < start)
     last = record.legs[-1].outcome
     if last is not None and "raised" in last.body:
         raise fault_of(last.body["raised"])

@@ -91,6 +91,7 @@ class Course:
 
     __slots__ = (
         "_began",
+        "_shown",
         "_started",
         "actor",
         "conclude",
@@ -148,6 +149,7 @@ class Course:
         self.failed: list[tuple[str, Fault]] = []
         """The lanes that failed, the first failure first."""
         self._started = _NEVER
+        self._shown: dict[int, Event] = {}
 
     @property
     def replaying(self) -> bool:
@@ -157,11 +159,12 @@ class Course:
     def begin(self, seen: Sequence[Event] = ()) -> None:
         """Write the first row and tell `started`; or go on where the log ends."""
         tape, journal, plan = self.tape, self.journal, self.plan
+        steps = list(plan.steps)
         if tape is not None and self.mode is not Mode.BORROW:
-            self._started = tape.run.at
+            self._started, steps = tape.run.at, tape.run.body["steps"]
             self._go_on(tape, seen)
         data = {
-            "trace": self.trace, "id": self.run, "pipeline": plan.graph, "steps": list(plan.steps),
+            "trace": self.trace, "id": self.run, "pipeline": plan.graph, "steps": steps,
             "quote_micros": plan.quote,
         }  # fmt: skip
         self.say("started", "started", data)
@@ -187,9 +190,12 @@ class Course:
         seen_upto = max((event.position for event in seen), default=0)
         upto = max((*explained, seen_upto), default=0)
         gaps = sorted(set(range(1, upto + 1)) - explained - extra.keys()) if self.journal is not None else []
+        shown = self._shown = {event.position: event for event in seen}
+        dropped = {ident: place for ident, place in tape.known.items() if self._is_stale(ident)}
         fresh = [*extra.values(), *(self._lost(position) for position in gaps)]
-        for event in fresh:
-            tape.explain(event)
+        fresh += [shown.get(place) or self._lost(place) for place in dropped.values()]
+        tape.verbatim += fresh
+        tape.forget(dropped)
         self.telling.go_on(tape.known, upto, seen_upto)
         for event in tape.verbatim:
             self.telling.put(event)
@@ -197,7 +203,8 @@ class Course:
             return
         self.journal.go_on(len(tape.entries))
         rows = [verbatim(event) for event in fresh]
-        self.journal.add("effect", {"seen": rows}, key="resumed", occurrence=len(tape.entries))
+        body = {"seen": rows, "dropped": list(dropped)}
+        self.journal.add("effect", body, key="resumed", occurrence=len(tape.entries))
         for row in tape.delivered():
             used = row.usage or NO_USAGE
             self.purse.book(row.cost or 0, used.input + used.output)
@@ -219,11 +226,14 @@ class Course:
             raise CancelledError
         raise diverged or Diverged(f"{self.run}: the log has no {what}.")
 
-    def recorded(self, path: str) -> Tape | None:
-        """The tape, where what it says of this step counts."""
-        if self.tape is None or (self.stale and path.partition("[")[0] in self.stale):
-            return None
-        return self.tape
+    def _is_stale(self, ident: str) -> bool:
+        """Whether an event tells of a step that runs again, so that its words may be others now."""
+        kind, _, path = ident.partition(":")
+        return kind in ("step", "done", "repair") and self.is_stale(path.partition(":")[0])
+
+    def is_stale(self, path: str) -> bool:
+        """Whether what the tape says of this step does not count."""
+        return bool(self.stale) and path.partition("[")[0] in self.stale
 
     def tally(self, path: str) -> Tally:
         """The figures of a lane."""
@@ -237,6 +247,8 @@ class Course:
     ) -> None:
         """A step's lane has ended. In a replay its recorded row decides how; raises Diverged where that is not so."""
         row = self.tape.steps.get(path) if self.tape is not None and self.mode is not Mode.BORROW else None
+        if row is not None and self.is_stale(path):
+            row = None
         if self.replaying:
             self._compare_step(path, status, digest, row)
         tally.status = status
@@ -285,7 +297,8 @@ class Course:
             ended, total_ms, overrun = end.at, end.total_ms or 0, end.body["overrun"]
         else:
             raise Conflict(f"The run {self.run} is not over; only its own log's end can be replayed.")
-        lost = [self._lost(position) for position in self.telling.missing()] if journal is not None else []
+        untold = self.telling.missing() if journal is not None else []
+        lost = [self._shown.get(position) or self._lost(position) for position in untold]
         for event in lost:
             self.telling.put(event)
         found = total(self.tallies, self.plan.steps)

@@ -90,11 +90,14 @@ class Fx:
                 f"{self.step.where}: asks the same twice at a time; give each call a label, so that a replay can "
                 "tell them apart"
             )
-        tape = self.course.recorded(self.path)
+        tape = self.course.tape
+        stale = self.course.is_stale(self.path)
+        if stale and self.course.mode is Mode.BORROW:
+            tape = None
         record = None if tape is None else tape.call(self.path, asked.key, asked.occurrence)
         if record is None and tape is not None and self.course.replaying:
             self.course.absent("such call", tape.difference(self.path, asked.request))
-        taken = record is not None and (record.over or (self.course.replaying and record.left))
+        taken = record is not None and not stale and (record.over or (self.course.replaying and record.left))
         source = retold(self, asked, record) if record is not None and taken else act(self, asked, record)
         self._open.add(asked.key)
         try:
@@ -126,7 +129,7 @@ class Fx:
         key = key_of(self.path, kind, detail.encode())
         occurrence = self._count(key)
         course = self.course
-        tape = course.recorded(self.path)
+        tape = course.tape
         row = None if tape is None else tape.effect(self.path, key, occurrence)
         if row is None and course.replaying:
             course.absent(f"{kind} {detail}".rstrip() + f" in step {self.path}")

@@ -99,21 +99,21 @@ class Journal:
     def _write(self) -> "asyncio.Task[None]":
         batch, self._queue = self._queue, []
         task = self._writing = asyncio.ensure_future(self._append(batch))
-        task.add_done_callback(self._wrote)
+        task.add_done_callback(_noticed)
         return task
 
     async def _append(self, batch: list[Entry]) -> None:
         try:
             await self._log.append(batch)
-        except BaseException:
+        except BaseException as error:
             self._queue[:0] = batch
+            self._broken = error
             raise
+        finally:
+            # Here and not in a callback: a flush that comes before the callback would wait for a task that is over.
+            self._writing = None
         self._durable = batch[-1].position
-
-    def _wrote(self, task: "asyncio.Task[None]") -> None:
-        self._writing = None
-        self._broken = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if self._queue and self._broken is None:
+        if self._queue:
             self.soon()
 
     async def settled(self) -> None:
@@ -129,3 +129,9 @@ class Journal:
             return await write(view, rows) is not False
         await self._log.append(rows)
         return True
+
+
+def _noticed(task: "asyncio.Task[None]") -> None:
+    """Whoever flushes next raises what broke the task; nobody may be waiting for it now."""
+    if not task.cancelled():
+        task.exception()

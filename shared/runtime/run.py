@@ -53,7 +53,7 @@ async def resume(
     if known.end is not None:
         raise Conflict(f"The run {known.run.run} is over: {known.end.finish}.")
     given = _given(graph, known)
-    course = Course(_plan(graph, given), Mode.RESUME, context, known, _stale(graph, known))
+    course = Course(_plan(graph, given, known), Mode.RESUME, context, known, _stale(graph, known))
     course.conclude = conclude
     course.begin(seen)
     return await _live(graph, given, course)
@@ -129,7 +129,7 @@ async def _live(graph: Graph[In, Out], given: In, course: Course) -> RunView:
 
 
 def _plan(graph: Graph[Any, Any], given: Any, known: Tape | None = None) -> Plan:
-    """What is to be run; in a replay, as it was when it ran."""
+    """What is to be run; of a run that was begun already, as it was then."""
     quote = graph.quote(given).micros
     version, digests, cap = graph.version, graph.digests, graph.cap
     if known is not None:

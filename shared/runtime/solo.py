@@ -43,9 +43,9 @@ class _Kept(Tally):
 
     rows: list[Entry] = field(default_factory=list)
 
-    def add(self, outcome: Entry) -> None:
+    def add(self, outcome: Entry, void: bool = False) -> None:
         self.rows.append(outcome)
-        Tally.add(self, outcome)
+        Tally.add(self, outcome, void)
 
     def answers(self) -> tuple[Completion, ...]:
         """The delivered answers, in the order in which they were asked for."""

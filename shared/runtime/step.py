@@ -10,7 +10,7 @@ the step before gave a `Skip`. The function itself is left as it is: a test call
 
 import inspect
 from collections.abc import Callable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
@@ -174,9 +174,14 @@ def _check_rung(found: Step, rung: ModelSpec) -> None:
 def _check_otherwise(found: Step, other: Callable[..., Any]) -> None:
     name = getattr(other, "__name__", repr(other))
     acts, takes, gives, skips = signature(other, f"otherwise={name} of {found.where}")
-    mine = [slot for _, slot in found.takes]
+    mine = [_of_a_lane(slot) for _, slot in found.takes]
     if acts and not found.acts:
         raise refuse(found.where, f"is pure, so otherwise={name} must be pure too")
-    if [slot for _, slot in takes] != mine or gives != found.gives or (skips and not found.skips):
+    if [_of_a_lane(slot) for _, slot in takes] != mine or gives != found.gives or (skips and not found.skips):
         wanted = f"({', '.join(map(str, mine))}) -> {found.gives}"
         raise refuse(found.where, f"otherwise={name} must have the types {wanted}")
+
+
+def _of_a_lane(slot: Slot) -> Slot:
+    """What one lane gets of a parameter: of many, each."""
+    return replace(slot, shape="one") if slot.shape == "each" else slot

@@ -29,14 +29,14 @@ class Tally:
     total_ms: int | None = None
     status: StepStatus = "running"
 
-    def add(self, outcome: Entry) -> None:
-        """Count a leg."""
+    def add(self, outcome: Entry, void: bool = False) -> None:
+        """Count a leg; `void` where its answer was asked for again by a later process."""
         self.legs += 1
         self.simulated = self.simulated or bool(outcome.body.get("simulated"))
         self.borrowed = "borrowed" in outcome.body and self.borrowed is not False
         if self.first_token_ms is None:
             self.first_token_ms = outcome.first_token_ms
-        if outcome.fault:
+        if outcome.fault or void:
             self.lost += outcome.cost or 0
             return
         if "was" in outcome.body:

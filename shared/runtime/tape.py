@@ -1,6 +1,6 @@
 """What a run's log says, indexed so that it can be taken again: by content, never by order (design laws 3 and 4)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -118,7 +118,7 @@ class Tape:
         self.known: dict[str, int] = {}
         """Positions of events that code tells again, by what they are."""
         self.verbatim: list[Event] = []
-        """Events that only their readers knew of."""
+        """Events that only their readers knew of: told by a process that died before it wrote down what they told."""
         for entry in self.entries:
             self._index(entry)
 
@@ -126,10 +126,13 @@ class Tape:
         for position, ident in entry.body.get("at", ()):
             self.known[ident] = position
         for position, name, data in entry.body.get("seen", ()):
-            self.explain(Event(position, name, orjson.loads(data)))
+            self.verbatim.append(Event(position, name, orjson.loads(data)))
+        self.forget(entry.body.get("dropped", ()))
         match entry.kind:
             case "intent":
-                self._record(entry).legs.append(Leg(entry))
+                record = self._record(entry)
+                record.legs.append(Leg(entry))
+                record.refusal = None
             case "outcome":
                 legs = self._record(entry).legs
                 next(leg for leg in legs if leg.intent.leg == entry.leg).outcome = entry
@@ -144,15 +147,10 @@ class Tape:
             case _:
                 pass
 
-    def explain(self, event: Event) -> None:
-        """An event that stands in the log itself; where its data says what it is, code may tell it again."""
-        self.verbatim.append(event)
-        if event.name == "step":
-            self.known[f"step:{event.data.get('step')}:{event.data.get('attempt')}"] = event.position
-        elif event.name == "step_done":
-            self.known[f"done:{event.data.get('step')}"] = event.position
-        elif event.name in ("started", "usage"):
-            self.known[event.name] = event.position
+    def forget(self, idents: Iterable[str]) -> None:
+        """Events of a step that ran again under other models: they stay as they were seen."""
+        for ident in idents:
+            self.known.pop(ident, None)
 
     def _record(self, entry: Entry) -> Record:
         records = self.calls.setdefault((entry.step, entry.key), [])

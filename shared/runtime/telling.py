@@ -98,11 +98,13 @@ class Telling:
     def _wake(self) -> None:
         self._waking = False
         if self._box and self._pump is None and not self._mute:
-            self._pump = asyncio.ensure_future(self._send())
-            self._pump.add_done_callback(self._slept)
+            self._pump = asyncio.ensure_future(self._pumped())
 
-    def _slept(self, task: "asyncio.Task[None]") -> None:
-        self._pump = None
+    async def _pumped(self) -> None:
+        try:
+            await self._send()
+        finally:
+            self._pump = None
 
     async def _send(self) -> None:
         assert self._emit is not None
@@ -133,7 +135,7 @@ class Telling:
     async def close(self) -> None:
         """Send what is left, in order; one more try where sending failed before."""
         if self._pump is not None:
-            await asyncio.wait((self._pump,))
+            await self._pump
         if self._emit is not None and self._box:
             self._mute = False
             await self._send()
