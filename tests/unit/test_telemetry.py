@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from structlog.testing import capture_logs
 
 from shared.adapters.telemetry.otlp import Exporter
 from shared.adapters.telemetry.signals import Signals
@@ -76,18 +77,14 @@ def test_metrics_count_calls_tokens_cost_and_first_tokens(signals: Signals) -> N
     assert 'chatsmart_runs_total{kind="doc",status="finished"} 1.0' in text
 
 
-def test_no_prompt_answer_or_tenant_label_leaves(
-    signals: Signals, spans: InMemorySpanExporter, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_prompt_answer_or_tenant_label_leaves(signals: Signals, spans: InMemorySpanExporter) -> None:
     """Neither metrics, spans nor log lines hold what was asked or answered; no metric is labelled by tenant."""
-    signals.observe([LEG, STEP, END])
+    with capture_logs() as lines:
+        signals.observe([LEG, STEP, END])
     signals.close()
-    printed = capsys.readouterr().out
-    assert TRACE in printed
-    everything = (
-        signals.exposition().decode()
-        + "".join(span.to_json() for span in spans.get_finished_spans())
-        + printed
+    assert {line["trace_id"] for line in lines} == {TRACE}
+    everything = signals.exposition().decode() + "".join(
+        span.to_json() for span in spans.get_finished_spans()
     )
-    assert "secret" not in everything
+    assert "secret" not in everything + repr(lines)
     assert "tenant-a" not in signals.exposition().decode()

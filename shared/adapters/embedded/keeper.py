@@ -124,7 +124,10 @@ class Keeper:
             self._retry_at[name] = now + _RESTART_PAUSE
             try:
                 self._running[name] = start(self._servers[name], self._layout)
-            except (OSError, RuntimeError):  # a full disk, say: the other server goes on, and this one may yet come
+            except (
+                OSError,
+                RuntimeError,
+            ):  # a full disk, say: the other server goes on, and this one may yet come
                 traceback.print_exc()
 
     def _await_up(self, name: str) -> None:
