@@ -93,10 +93,13 @@ async def replay(request: Request, id: str, caller: Caller) -> Response:
         return Response(replayed.sse, media_type="text/event-stream", headers=headers)
     return Json(
         {
-            "document": document_json(replayed.document),
+            "id": replayed.document.id,
+            "text": replayed.document.text,
             "identical": replayed.identical,
             "sha256": replayed.sha256,
             "detail": replayed.detail,
+            "drawing": replayed.drawing,
+            "document": document_json(replayed.document),
             "sse": replayed.sse.decode(),
         },
         headers=headers,

@@ -103,6 +103,7 @@ def replay(
     verify: Annotated[
         bool, typer.Option("--verify", help="Print digests; exit 1 where they differ.")
     ] = False,
+    draw: Annotated[bool, typer.Option("--draw", help="Print the run as a Mermaid graph.")] = False,
     as_json: AsJson = False,
     url: Url = None,
     key: Key = None,
@@ -110,7 +111,7 @@ def replay(
     """Rebuild a past document or chat from the log, with every socket shut."""
     from infra.cli.replay import replay as run
 
-    run(run_id, verify=verify, as_json=as_json, url=url, key=key)
+    run(run_id, verify=verify, draw=draw, as_json=as_json, url=url, key=key)
 
 
 @app.command()

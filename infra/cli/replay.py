@@ -10,8 +10,9 @@ from infra.cli.shut import sockets_shut
 from infra.cli.trouble import Trouble
 
 
-def replay(run: str, *, verify: bool, as_json: bool, url: str | None, key: str | None) -> None:
-    """Fetch the run's entries, shut the sockets, rebuild; print the text, or with `verify` the digests."""
+def replay(run: str, *, verify: bool, draw: bool, as_json: bool, url: str | None, key: str | None) -> None:
+    """Fetch the run's entries, shut the sockets, rebuild; print the text, or with `verify` the digests, or with `draw`
+    the graph with who served each step, its cost and its time."""
     with connect(url, key) as client:
         run = named(client, run)
         rows = _tape(client, run)
@@ -38,7 +39,9 @@ def replay(run: str, *, verify: bool, as_json: bool, url: str | None, key: str |
         "detail": again.detail,
     }
     if as_json:
-        put(found if verify else {**found, "text": again.document.text})
+        put(found if verify else {**found, "text": again.document.text, "drawing": again.drawing})
+    elif draw:
+        print(again.drawing or f"{run} has no graph.")
     elif verify:
         print(f"run       {run}")
         print(f"entries   {found['entries']} read, then every socket shut")
