@@ -145,7 +145,7 @@ class FakeModels:
             raise TimedOut(f"{leg.spec.name} sent nothing in time.") from None
         for n, piece in enumerate(rule.pieces):
             if rule.fault is not None and n == rule.after:
-                raise rule.fault
+                raise afresh(rule.fault)
             if rule.between is not None and n:
                 await asyncio.sleep(rule.between)
             if leg.first_at is None:
@@ -153,7 +153,7 @@ class FakeModels:
             leg.sent.append(repr(piece))
             yield piece
         if rule.fault is not None:
-            raise rule.fault
+            raise afresh(rule.fault)
         leg.usage = rule.usage or Usage(input=READ, output=PER_PIECE * len(rule.pieces))
         leg.finish = rule.finish
         yield Used(leg.usage)
@@ -178,3 +178,14 @@ class FakeModels:
 def prompt_text(prompt: Prompt) -> str:
     """All texts of a prompt, a line each."""
     return "\n".join(message.text for message in prompt.messages)
+
+
+def afresh(fault: ProviderFault) -> ProviderFault:
+    """The same fault as a new exception: each failure has its own traceback and notes."""
+    return type(fault)(
+        fault.message,
+        param=fault.param,
+        retry_after=fault.retry_after,
+        provider_status=fault.provider_status,
+        provider_code=fault.provider_code,
+    )

@@ -153,10 +153,12 @@ class Purse:
             purse = purse.parent
 
     def _refusal(self, micros: int, tokens: int) -> OverBudget:
-        purse, (money, room) = self, self.left()
-        while purse.parent is not None and purse.parent.left() == (money, room):
+        money, room = self.left()
+        kind = 0 if micros > money else 1
+        purse = self
+        while purse.parent is not None and purse.parent.left()[kind] == self.left()[kind]:
             purse = purse.parent
-        if micros > money:
+        if kind == 0:
             rest, whole, wanted = show(max(int(money), 0)), show(purse.cap.micros or 0), show(micros)
         else:
             rest, whole, wanted = f"{max(int(room), 0)} tokens", f"{purse.cap.tokens}", f"{tokens} tokens"

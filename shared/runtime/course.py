@@ -282,6 +282,11 @@ class Course:
         if was != digest:
             raise Diverged(f"Step {path} gives another value: its digest was {was!r} and is now {digest!r}.")
 
+    def ending(self) -> None:
+        """Nothing more will be done: rows that wait go out with the last ones."""
+        if self.journal is not None:
+            self.journal.ending = True
+
     async def finish(
         self, status: RunStatus, output: bytes | None, value: Any, fault: Fault | None, path: str
     ) -> RunView:

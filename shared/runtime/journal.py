@@ -43,7 +43,7 @@ class Journal:
 
     __slots__ = (
         "_actor", "_broken", "_clock", "_durable", "_log", "_next", "_queue", "_run", "_soon", "_tenant", "_trace",
-        "_writing", "told",
+        "_writing", "ending", "told",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +56,8 @@ class Journal:
         self._durable = 0
         self._writing: asyncio.Task[None] | None = None
         self._soon = False
+        self.ending = False
+        """Whether the last rows are about to be written anyway."""
         self._broken: BaseException | None = None
         self.told: list[tuple[int, str]] = []
         """Events given a position since the last row: the next row explains them."""
@@ -93,7 +95,7 @@ class Journal:
 
     def _kick(self) -> None:
         self._soon = False
-        if self._queue and self._writing is None and self._broken is None:
+        if self._queue and self._writing is None and self._broken is None and not self.ending:
             self._write()
 
     def _write(self) -> "asyncio.Task[None]":

@@ -115,6 +115,7 @@ async def _live(graph: Graph[In, Out], given: In, course: Course) -> RunView:
     try:
         async with asyncio.timeout(graph.cap.seconds):
             value = await walk.all()
+        course.ending()
         output = dumped(graph, value)
     except asyncio.CancelledError:
         await shielded(course.finish("cancelled", None, None, None, ""))

@@ -111,6 +111,7 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End: settle, write the last rows, tell the end. Shielded from cancellation."""
+        self._course.ending()
         status: RunStatus = "finished"
         fault: Fault | None = None
         if isinstance(error, Exception):
