@@ -30,6 +30,11 @@ from shared.runtime.run import run
 from shared.runtime.step import Retry, step
 
 STEPS = 100
+RUNS = {
+    3: {"chatsmart": 400, "taskgroup": 1000, "langgraph": 60},
+    STEPS: {"chatsmart": 30, "taskgroup": 60, "langgraph": 4},
+}
+"""Runs in a round, by length of the chain: some tens of milliseconds each."""
 Runner = Callable[[], Awaitable[None]]
 
 
@@ -136,7 +141,8 @@ def langgraph(length: int) -> Runner:
 
 async def measured(once: Runner, runs: int) -> float:
     """Microseconds of CPU a run."""
-    await once()
+    for _ in range(3):
+        await once()
     gc.collect()
     began = process_time_ns()
     for _ in range(runs):
@@ -147,13 +153,14 @@ async def measured(once: Runner, runs: int) -> float:
 async def compare(rounds: int) -> None:
     """Interleaved rounds; the median of each runner."""
     runners = {"chatsmart": ours, "taskgroup": bare, "langgraph": langgraph}
-    runs = {"chatsmart": 60, "taskgroup": 200, "langgraph": 8}
     for length in (3, STEPS):
         made = {name: make(length) for name, make in runners.items()}
+        gc.collect()
+        gc.freeze()  # what was imported is not looked through again, as in a server
         found: dict[str, list[float]] = {name: [] for name in runners}
         for _ in range(rounds):
             for name, once in made.items():
-                found[name].append(await measured(once, max(runs[name] * 3 // length * 3, 4)))
+                found[name].append(await measured(once, RUNS[length][name]))
         median = {name: statistics.median(times) for name, times in found.items()}
         for name, micros in median.items():
             line = {

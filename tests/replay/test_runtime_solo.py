@@ -1,12 +1,13 @@
 """A session, one logged step outside a graph, has the log, the figures and the replay of a run."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
 
-from shared.core.chunk import Citation, Completion, Reasoning, Text, ToolCallPart
+from shared.core.chunk import Chunk, Citation, Completion, Reasoning, Text, ToolCallPart
 from shared.core.faults import Conflict, Overloaded, Refused
 from shared.core.leg import Restarted
 from shared.core.prompt import ask
@@ -135,7 +136,7 @@ async def test_a_generator_that_is_closed_is_a_cancelled_session() -> None:
     home = Home(rules=[says("hello", "one ", "two", between=30.0)])
     session = Session(home.context(), given={}, ladder=LADDER)
 
-    async def served():  # type: ignore[no-untyped-def]
+    async def served() -> AsyncGenerator[Chunk | Restarted, None]:
         async with session, aclosing(session.fx.chunks(PROMPT)) as chunks:
             async for chunk in chunks:
                 yield chunk
