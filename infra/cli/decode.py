@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
-from shared.adapters.llm.collect import Collector
 from shared.adapters.llm.wires import WIRES
+from shared.core.answer import Answer
 from shared.core.chunk import Completion
 from shared.core.faults import ProviderFault
 from shared.core.usage import Usage
@@ -38,15 +38,17 @@ def decode_line(row: Mapping[str, Any]) -> Json:
         raise UnreadableLine(f"'wire' must be one of {', '.join(WIRES)}, not {row.get('wire')!r}.")
     status = _status(reply.get("status"))
     reader = wire.reader(status, _headers(reply.get("headers")))
-    collector = Collector()
+    answer = Answer()
     fault: ProviderFault | None = None
     try:
-        collector.add(reader.feed(_body(reply.get("body"))))
-        collector.add(reader.end())
+        for chunk in reader.feed(_body(reply.get("body"))):
+            answer.add(chunk)
+        for chunk in reader.end():
+            answer.add(chunk)
         fault = reader.fault
     except ProviderFault as raised:
         fault = raised
-    return {**row, **_meaning(collector.completion(), fault, status)}
+    return {**row, **_meaning(answer.completion(), fault, status)}
 
 
 def _status(value: Any) -> int:

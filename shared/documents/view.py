@@ -4,22 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from shared.core.usage import NO_USAGE, Usage
 from shared.ports.shelf import Document
-
-
-def usage_json(usage: Usage | None, cost: int | None) -> dict[str, Any]:
-    """A usage object as it is everywhere in the API; `cost_micros` is null where the call is unpriced."""
-    seen = usage or NO_USAGE
-    return {
-        "input_tokens": seen.input,
-        "cache_read_tokens": seen.cache_read,
-        "cache_write_tokens": seen.cache_write,
-        "output_tokens": seen.output,
-        "reasoning_tokens": seen.reasoning,
-        "cost_micros": cost,
-        "provenance": "absent" if usage is None else seen.provenance,
-    }
 
 
 def document_json(document: Document) -> dict[str, Any]:

@@ -15,12 +15,13 @@ from uuid import UUID
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from shared.core.answer import Answer
 from shared.core.chunk import Chunk, Completion
 from shared.core.faults import BadGraph, Malformed
 from shared.core.leg import Restarted
 from shared.core.prompt import Message, Prompt
 from shared.core.schema import Schema
-from shared.runtime.answer import Answer, accepted
+from shared.runtime.answer import accepted
 from shared.runtime.asking import Asked, act, canonical, retold
 from shared.runtime.budget import Purse
 from shared.runtime.course import Course, Mode

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.adapters.llm.collect import collect
 from shared.adapters.llm.sse import Event, SseReader
 from shared.adapters.llm.wires import WIRES
+from shared.core.answer import collect
 from shared.core.chunk import Chunk, Ended
 from shared.core.faults import Cut, ProviderFault
 from shared.core.usage import Usage

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.llm.collect import collect
 from shared.adapters.llm.wires import WIRES
+from shared.core.answer import collect
 from shared.core.chunk import Completion
 from shared.core.faults import Cut, Overloaded, Rejected
 from shared.core.model_spec import ModelSpec

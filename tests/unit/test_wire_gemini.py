@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.llm.collect import collect
 from shared.adapters.llm.wires import WIRES
+from shared.core.answer import collect
 from shared.core.chunk import Citation, Completion
 from shared.core.faults import Cut, Overloaded, Throttled
 from shared.core.prompt import Image, Message, Prompt, Tool, ToolCall, ToolChoice, ask

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.llm.collect import collect
 from shared.adapters.llm.wire import Reader
 from shared.adapters.llm.wires import WIRES
+from shared.core.answer import collect
 from shared.core.chunk import Chunk, Citation, Completion, Ended, Text
 from shared.core.faults import Cut, Overloaded, Refused, Rejected, Throttled
 from shared.core.model_spec import ModelSpec

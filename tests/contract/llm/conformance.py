@@ -13,8 +13,8 @@ from typing import ClassVar
 import pytest
 
 from shared.adapters.llm.client import HttpProvider, open_client
-from shared.adapters.llm.collect import collect
 from shared.adapters.llm.wire import Wire
+from shared.core.answer import collect
 from shared.core.chunk import Chunk, Completion, Ended
 from shared.core.faults import (
     Cut,

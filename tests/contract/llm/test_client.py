@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from shared.adapters.llm.client import HttpProvider, HttpReply, open_client
-from shared.adapters.llm.collect import Collector
+from shared.core.answer import collect
 from shared.core.chunk import Chunk, Completion, Ended, Text
 from shared.core.faults import Cut, Malformed, Overloaded, Refused, Throttled
 from shared.core.prompt import ask
@@ -35,11 +35,10 @@ async def drain(reply: HttpReply, seen: list[Chunk]) -> None:
 
 
 async def read(reply: HttpReply) -> Completion:
-    collector = Collector()
-    async for chunks in reply.chunks():
-        collector.add(chunks)
-    assert collector.ended
-    return collector.completion()
+    seen: list[Chunk] = []
+    await drain(reply, seen)
+    assert isinstance(seen[-1], Ended)
+    return collect(seen)
 
 
 async def asked(client: httpx.AsyncClient, base_url: str) -> Completion:

@@ -10,8 +10,8 @@ import pytest
 
 from infra.simulator import Fault, Simulator, start
 from shared.adapters.llm.client import HttpProvider, open_client
-from shared.adapters.llm.collect import Collector
-from shared.core.chunk import Completion
+from shared.core.answer import collect
+from shared.core.chunk import Chunk, Completion, Ended
 from shared.core.faults import (
     Cut,
     Malformed,
@@ -73,13 +73,13 @@ class World:
     ) -> Completion:
         provider = self.provider(spec, key)
         request = provider.prepare(spec, prompt, stream=stream, request_id="trace-span")
-        collector = Collector()
+        seen: list[Chunk] = []
         async with provider.send(request) as reply:
             assert reply.simulated
             async for chunks in reply.chunks():
-                collector.add(chunks)
-        assert collector.ended
-        return collector.completion()
+                seen.extend(chunks)
+        assert isinstance(seen[-1], Ended)
+        return collect(seen)
 
 
 @pytest.fixture
