@@ -14,12 +14,13 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
+from shared.core.answer import Answer
 from shared.core.chunk import Completion
 from shared.core.entry import Entry
 from shared.core.faults import Conflict, Fault
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
-from shared.runtime.answer import Answer, from_row
+from shared.runtime.answer import from_row
 from shared.runtime.asking import Asked, retold
 from shared.runtime.budget import Budget
 from shared.runtime.course import Context, Course, Mode, Plan, Render
