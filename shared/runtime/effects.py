@@ -91,14 +91,14 @@ class Fx:
                 f"{self.step.where}: asks the same twice at a time; give each call a label, so that a replay can "
                 "tell them apart"
             )
-        tape = self.course.tape
-        stale = self.course.is_stale(self.path)
-        if stale and self.course.mode is Mode.BORROW:
-            tape = None
+        course, tape = self.course, self.course.tape
         record = None if tape is None else tape.call(self.path, asked.key, asked.occurrence)
-        if record is None and tape is not None and self.course.replaying:
-            self.course.absent("such call", tape.difference(self.path, asked.request))
-        taken = record is not None and not stale and (record.over or (self.course.replaying and record.left))
+        if record is None and tape is not None and course.replaying:
+            course.absent("such call", tape.difference(self.path, asked.request))
+        taken = record is not None and (record.over or (course.replaying and record.left))
+        taken = taken and not course.is_stale(self.path)
+        if course.mode is Mode.BORROW and not taken:
+            record = None  # what another run left unfinished was never told here
         source = retold(self, asked, record) if record is not None and taken else act(self, asked, record)
         self._open.add(asked.key)
         try:

@@ -432,6 +432,22 @@ async def test_what_if_with_nothing_changed_is_free() -> None:
     assert (await replay(BOOK, await other.tape())).wire() == other.wire
 
 
+@pytest.mark.parametrize("after", [5, 20, 40])
+async def test_what_if_from_a_run_that_was_stopped(after: int) -> None:
+    """What a cancelled run finished is free; what it left is asked again, and told in the new run alone."""
+    home = Home(rules=flaky(), turns=[2, 1])
+    task = asyncio.create_task(run(BOOK, GIVEN, home.context()))
+    for _ in range(after):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait((task,))
+    other = Home(run=run_id("doc", home.ids.uuid()))
+    delta = await what_if(BOOK, await home.tape(), {}, other.context())
+    assert delta.view.status == "finished"
+    assert [event.position for event in other.events] == list(range(1, len(other.events) + 1))
+    assert (await replay(BOOK, await other.tape())).wire() == other.wire
+
+
 async def test_what_if_names_a_step_that_asks() -> None:
     """A name that is no asking step is refused, with the nearest one."""
     home = Home()
