@@ -66,7 +66,6 @@ class Settings:
     first_token_seconds: float = 8.0
     thinking_first_token_seconds: float = 60.0
     between_tokens_seconds: float = 5.0
-    call_seconds: float = 120.0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":

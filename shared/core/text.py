@@ -14,10 +14,3 @@ def sound(text: str, param: str) -> str:
             f"'{param}' holds a lone surrogate at position {error.start}.", param=param
         ) from None
     return text
-
-
-def tokens_at_most(text: str) -> int:
-    """An upper bound of the tokens in `text` under any tokeniser in use: no token is shorter than a byte, and
-    English runs at about four; two bytes a token covers code and non-Latin scripts (measured on o200k and Llama 3
-    vocabularies; see docs/decisions)."""
-    return len(text.encode("utf-8", "surrogatepass")) // 2 + 8

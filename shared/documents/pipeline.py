@@ -1,6 +1,6 @@
 """A pipeline: a graph, and how its result reads as a document."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,4 +42,3 @@ class Pipeline:
 
 
 Registry = Mapping[str, Pipeline]
-Reader = Callable[[Mapping[str, Any]], BaseModel]

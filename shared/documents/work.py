@@ -140,8 +140,6 @@ class Works:
         stores = self.stores
 
         async def emit(events: Sequence[Event]) -> None:
-            if self.closing:
-                raise Unavailable("This process is closing; the one that goes on tells the rest.")
             await stores.bus.publish(document.tenant, document.id, events)
 
         return Context(
@@ -160,12 +158,13 @@ class Works:
     def _conclude(self, document: Document, pipeline: Pipeline) -> Conclude:
         """The document's last state and the log's last rows, in one transaction (law 3)."""
 
-        async def conclude(view: RunView, entries: Sequence[Entry]) -> None:
+        async def conclude(view: RunView, entries: Sequence[Entry]) -> bool:
             if self.closing:
-                return
+                return False
             done = replace(documented(view, pipeline, document.budget), parent=document.parent)
             await self._write(done, entries)
             self._spent[document.id] = view.cost
+            return True
 
         return conclude
 

@@ -25,6 +25,7 @@ class _Hold:
 class _Account:
     holds: dict[RunId, _Hold] = field(default_factory=dict)
     spent: dict[str, int] = field(default_factory=dict)
+    drops: int = 0
 
 
 async def _nothing(_tenant: TenantId, _since: datetime, _until: datetime) -> Micros:
@@ -56,10 +57,12 @@ class MemoryLedger:
         """See the port."""
         account = self._lapsed(tenant)
         hold = account.holds.pop(run, None)
-        if hold is None:
-            return False
-        account.spent[hold.month] = account.spent.get(hold.month, 0) + spent
-        return True
+        if hold is not None and hold.month in account.spent:
+            account.spent[hold.month] += spent
+            return True
+        account.spent.pop(f"{self._clock.now().astimezone(UTC):%Y-%m}" if hold is None else hold.month, None)
+        account.drops += 1
+        return hold is not None
 
     async def extend(self, tenant: TenantId, run: RunId) -> None:
         """See the port."""
@@ -85,9 +88,11 @@ class MemoryLedger:
     async def _known(self, tenant: TenantId) -> tuple[_Account, str]:
         account, now = self._lapsed(tenant), self._clock.now().astimezone(UTC)
         month = f"{now:%Y-%m}"
-        if month not in account.spent:
+        while month not in account.spent:
+            drops = account.drops
             since = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
             known = await self._spent_of(tenant, since, (since + timedelta(days=32)).replace(day=1))
             account = self._lapsed(tenant)
-            account.spent.setdefault(month, known)
+            if account.drops == drops:  # else a settlement made the figure old while it was asked for
+                account.spent.setdefault(month, known)
         return account, month

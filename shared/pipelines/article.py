@@ -28,7 +28,7 @@ class Brief(Value):
     """What the article is to be about, for whom and how long."""
 
     brief: Annotated[
-        str, Field(min_length=3, max_length=20_000, description="The subject and what to say of it.")
+        str, Field(min_length=3, max_length=12_000, description="The subject and what to say of it.")
     ]
     audience: Annotated[str, Field(max_length=200)] = "a general reader"
     tone: Annotated[str, Field(max_length=200)] = "clear and concrete"
@@ -102,7 +102,7 @@ class Article(Value):
         )
 
 
-@step(ladder=(SONAR, SONAR_PRO, FLASH), budget=Budget(micros=60_000, tokens=30_000, seconds=90))
+@step(ladder=(SONAR, SONAR_PRO, FLASH), budget=Budget(micros=150_000, tokens=60_000, seconds=90))
 async def research(fx: Fx, brief: Brief) -> Notes:
     """Facts worth building on, with sources."""
     answer = await fx.write(
@@ -118,7 +118,7 @@ async def research(fx: Fx, brief: Brief) -> Notes:
     )
 
 
-@step(ladder=(SONNET, GPT_TERRA, FLASH), budget=Budget(micros=120_000, tokens=60_000, seconds=150))
+@step(ladder=(SONNET, GPT_TERRA, FLASH), budget=Budget(micros=250_000, tokens=100_000, seconds=150))
 async def draft(fx: Fx, brief: Brief, notes: Notes) -> Draft:
     """A first version of the whole article."""
     answer = await fx.write(
@@ -135,7 +135,7 @@ async def draft(fx: Fx, brief: Brief, notes: Notes) -> Draft:
 
 @step(
     ladder=(GPT_SOL, OPUS, ARGON),
-    budget=Budget(micros=300_000, tokens=60_000, seconds=200),
+    budget=Budget(micros=600_000, tokens=240_000, seconds=200),
     retry=Retry(attempts=2),
 )
 async def polish(fx: Fx, brief: Brief, draft: Draft) -> Polished:
@@ -195,6 +195,6 @@ ARTICLE = Graph(
     given=Brief,
     steps=(research, draft, polish, publish),
     goal=Article,
-    cap=Budget(micros=900_000, tokens=240_000, seconds=900),
+    cap=Budget(micros=1_000_000, tokens=400_000, seconds=900),
 )
 PIPELINE = Pipeline(ARTICLE, Brief, Article, "A researched, drafted and polished article with sources.")

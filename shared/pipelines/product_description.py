@@ -23,7 +23,7 @@ class Product(Value):
     """What is known of the product, in any order and form."""
 
     brief: Annotated[
-        str, Field(min_length=3, max_length=20_000, description="Everything known about the product.")
+        str, Field(min_length=3, max_length=12_000, description="Everything known about the product.")
     ]
     audience: Annotated[str, Field(max_length=200)] = "online shoppers"
     tone: Annotated[str, Field(max_length=200)] = "warm and precise"
@@ -69,7 +69,7 @@ class ProductDescription(Value):
 
 @step(
     ladder=(GPT_LUNA, HAIKU, FLASH_LITE),
-    budget=Budget(micros=20_000, tokens=40_000, seconds=60),
+    budget=Budget(micros=60_000, tokens=160_000, seconds=60),
     retry=Retry(attempts=2),
 )
 async def extract(fx: Fx, product: Product) -> Facts:
@@ -86,7 +86,7 @@ async def extract(fx: Fx, product: Product) -> Facts:
 
 @step(
     ladder=(SONNET, GPT_TERRA, FLASH),
-    budget=Budget(micros=150_000, tokens=40_000, seconds=120),
+    budget=Budget(micros=300_000, tokens=160_000, seconds=120),
     retry=Retry(attempts=2),
 )
 async def write(fx: Fx, product: Product, facts: Facts) -> Copy:
@@ -113,6 +113,6 @@ PRODUCT_DESCRIPTION = Graph(
     given=Product,
     steps=(extract, write, publish),
     goal=ProductDescription,
-    cap=Budget(micros=400_000, tokens=160_000, seconds=400),
+    cap=Budget(micros=400_000, tokens=320_000, seconds=400),
 )
 PIPELINE = Pipeline(PRODUCT_DESCRIPTION, Product, ProductDescription, "Product page copy from loose notes.")

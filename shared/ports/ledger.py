@@ -9,7 +9,8 @@ from shared.core.money import Micros
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a tenant's month holds, in micro-dollars: `spent + held <= cap` at every instant."""
+    """What a tenant's month holds, in micro-dollars: `spent + held <= cap` at every instant, unless a run spent on
+    after its hold was lost or had lapsed."""
 
     cap: Micros
     spent: Micros
@@ -25,8 +26,10 @@ class Ledger(Protocol):
         ...
 
     async def settle(self, tenant: TenantId, run: RunId, spent: Micros) -> bool:
-        """End the hold of a run and book what it cost (0 releases it). False where the run held nothing: nothing is
-        booked twice."""
+        """End the hold of a run and book what it cost (0 releases it); the run's end is in the log by then. False
+        where the run held nothing (settled before, lapsed, or lost with the store): nothing is booked, so nothing is
+        booked twice. The month's figure is then forgotten, the other holds are kept, and whoever asks next has it
+        rebuilt from the log: what a run cost counts, also where its hold did not live to see it."""
         ...
 
     async def extend(self, tenant: TenantId, run: RunId) -> None:

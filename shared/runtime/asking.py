@@ -31,8 +31,8 @@ DEADLINE = 120.0
 """Seconds for a call, all its legs together, where the step's budget leaves more or names none."""
 IMAGE_TOKENS = 6_000
 """More than any provider counts for one image at full detail."""
-BYTES_PER_TOKEN = 2
-"""No vocabulary in use needs more tokens than one for two bytes of a prompt (see core/text.py)."""
+BYTES_PER_TOKEN = 1
+"""No token is shorter than a byte: a bound that no text beats, so that a hold is never too small (law 2)."""
 PLACE = ("step", "key", "occurrence", "attempt", "leg", "model", "provider", "request")
 """The columns that an outcome shares with its intent."""
 TOKENS_PER_MESSAGE = 16
@@ -93,16 +93,21 @@ async def act(fx: "Fx", asked: Asked, record: Record | None) -> AsyncGenerator[C
         talk.write(raised=fault)
         raise
     except BaseException:
-        await shielded(_leave(talk, source, context.models, call))
+        await shielded(_leave(talk, source, context.models, call, hold))
         raise
     finally:
         hold.release()
 
 
-async def _leave(talk: "Talk", source: AsyncGenerator[LegItem, None], models: Models, call: Call) -> None:
-    """The caller goes: the provider is told at once, and what the open leg had come to is written down."""
+async def _leave(
+    talk: "Talk", source: AsyncGenerator[LegItem, None], models: Models, call: Call, hold: Hold
+) -> None:
+    """The caller goes: the provider is told at once, and what the open leg had come to is written down and paid."""
     await source.aclose()
-    talk.leave(models.partial(call))
+    partial = models.partial(call)
+    if partial is not None:
+        hold.settle(partial.cost, partial.usage.input + partial.usage.output)
+    talk.leave(partial)
 
 
 def _prepared(fx: "Fx", asked: Asked) -> tuple[Hold, Call]:
@@ -282,7 +287,7 @@ class Talk:
         if ended.fault is not None:
             body["fault"] = fault_row(ended.fault)
         row = self._add(
-            "outcome", self._leg, body, request=self._leg.request, response=ended.response, usage=ended.usage,
+            "outcome", self._leg, body, response=ended.response, usage=ended.usage,
             cost=ended.cost, finish=ended.finish, fault="" if ended.fault is None else ended.fault.code,
             first_token_ms=ended.first_token_ms, total_ms=ended.total_ms,
         )  # fmt: skip
@@ -292,9 +297,7 @@ class Talk:
     def _broken(self, leg: LegStarted, fault: str, more: dict[str, Any]) -> None:
         """A leg of which nothing is known but that it is over."""
         body = {"intent": self._intent, "pieces": self._pieces, **more}
-        row = self._add(
-            "outcome", leg, body, request=leg.request, finish="error", fault=fault, cost=Micros(0)
-        )
+        row = self._add("outcome", leg, body, finish="error", fault=fault, cost=Micros(0))
         self._fx.tally.add(row)
         self._journal.soon()
 

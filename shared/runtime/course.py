@@ -193,10 +193,10 @@ class Course:
         shown = self._shown = {event.position: event for event in seen}
         dropped = {ident: place for ident, place in tape.known.items() if self._is_stale(ident)}
         fresh = [*extra.values(), *(self._lost(position) for position in gaps)]
-        fresh += [shown.get(place) or self._lost(place) for place in dropped.values()]
+        fresh += [shown.get(place) or tape.told.get(place) or self._lost(place) for place in dropped.values()]
         tape.verbatim += fresh
         tape.forget(dropped)
-        self.telling.go_on(tape.known, upto, seen_upto)
+        self.telling.go_on(tape.known, {} if self.journal is None else tape.told, upto, seen_upto)
         for event in tape.verbatim:
             self.telling.put(event)
         if self.journal is None:
@@ -321,10 +321,12 @@ class Course:
         if journal is not None:
             rows = [verbatim(event) for event in lost]
             journal.add("end", _end_body(view, path, rows), **_end_columns(view))
-            if await journal.conclude(view, self.conclude):
-                for event in last:
-                    self.telling.put(event)
-            await self.telling.close()
+            try:
+                if await journal.conclude(view, self.conclude):
+                    for event in last:
+                        self.telling.put(event)
+            finally:
+                await self.telling.close()
         elif end is not None:
             _compare_end(view, end)
         return view

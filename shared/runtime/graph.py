@@ -150,7 +150,10 @@ class Graph(Generic[In, Out]):
             )
         steps = []
         for one in (node.step for node in self.nodes):
-            changed = replace(one, ladder=tuple(ladders[one.name]), lone=True) if one.name in ladders else one
+            changed = one
+            if one.name in ladders:
+                rungs = tuple(ladders[one.name])
+                changed = replace(one, ladder=rungs, first=rungs[0].name if rungs else "", lone=True)
             check(changed)
             steps.append(changed)
         other = Graph.__new__(Graph)

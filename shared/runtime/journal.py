@@ -6,12 +6,16 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from shared.core.entry import Entry, EntryKind
+from shared.core.faults import Unavailable
 from shared.core.ids import RunId, TenantId, TraceId
 from shared.ports.clock import Clock
 from shared.ports.log import Log
+from shared.runtime.telling import Told
 from shared.runtime.view import RunView
 
 T = TypeVar("T")
+PAUSES = (0.1, 0.5, 2.0, 5.0)
+"""Seconds between attempts to write to a log that is away."""
 Conclude = Callable[[RunView, Sequence[Entry]], Awaitable[object]]
 """Writes the last rows of a run together with whatever depends on them. False: it did not, and the run is left to
 another process; its end is not told then."""
@@ -32,6 +36,16 @@ async def shielded(act: Coroutine[Any, Any, T]) -> T:
         task.exception()
         raise came
     return task.result()
+
+
+async def surely(act: Callable[[], Awaitable[T]]) -> T:
+    """`act`, again where the store is away for a moment: rows bear repeating. Raises the last Unavailable."""
+    for pause in PAUSES:
+        try:
+            return await act()
+        except Unavailable:
+            await asyncio.sleep(pause)
+    return await act()
 
 
 class Journal:
@@ -59,7 +73,7 @@ class Journal:
         self.ending = False
         """Whether the last rows are about to be written anyway."""
         self._broken: BaseException | None = None
-        self.told: list[tuple[int, str]] = []
+        self.told: list[Told] = []
         """Events given a position since the last row: the next row explains them."""
 
     def go_on(self, position: int) -> None:
@@ -106,7 +120,7 @@ class Journal:
 
     async def _append(self, batch: list[Entry]) -> None:
         try:
-            await self._log.append(batch)
+            await surely(lambda: self._log.append(batch))
         except BaseException as error:
             self._queue[:0] = batch
             self._broken = error
@@ -125,11 +139,14 @@ class Journal:
 
     async def conclude(self, view: RunView, write: Conclude | None) -> bool:
         """Write the rows that are not durable yet, the last of the run: by `write`, where something else has to be in
-        their transaction, else by themselves. Whether they were written."""
+        their transaction, else by themselves. Whether they were written. Raises what an earlier append raised: a run
+        whose log can't be written has no end, and is left for another process to resume."""
+        if self._broken is not None:
+            raise self._broken
         rows, self._queue = self._queue, []
         if write is not None:
-            return await write(view, rows) is not False
-        await self._log.append(rows)
+            return await surely(lambda: write(view, rows)) is not False
+        await surely(lambda: self._log.append(rows))
         return True
 
 

@@ -30,13 +30,14 @@ class Tally:
     status: StepStatus = "running"
 
     def add(self, outcome: Entry, void: bool = False) -> None:
-        """Count a leg; `void` where its answer was asked for again by a later process."""
+        """Count a leg; `void` where its answer was asked for again by a later process. A leg that failed is our loss;
+        one that its caller left is paid for as far as it came, or leaving before the end would make answers free."""
         self.legs += 1
         self.simulated = self.simulated or bool(outcome.body.get("simulated"))
         self.borrowed = "borrowed" in outcome.body and self.borrowed is not False
         if self.first_token_ms is None:
             self.first_token_ms = outcome.first_token_ms
-        if outcome.fault or void:
+        if void or (outcome.fault and "left" not in outcome.body):
             self.lost += outcome.cost or 0
             return
         if "was" in outcome.body:

@@ -117,14 +117,17 @@ class Tape:
         self.steps: dict[str, Entry] = {}
         self.known: dict[str, int] = {}
         """Positions of events that code tells again, by what they are."""
+        self.told: dict[int, Event] = {}
+        """Events in the words in which they were told, tokens left out: those stand in the pieces of legs."""
         self.verbatim: list[Event] = []
         """Events that only their readers knew of: told by a process that died before it wrote down what they told."""
         for entry in self.entries:
             self._index(entry)
 
     def _index(self, entry: Entry) -> None:
-        for position, ident in entry.body.get("at", ()):
+        for position, ident, name, data in entry.body.get("at", ()):
             self.known[ident] = position
+            self.told[position] = Event(position, name, data)
         for position, name, data in entry.body.get("seen", ()):
             self.verbatim.append(Event(position, name, orjson.loads(data)))
         self.forget(entry.body.get("dropped", ()))
@@ -177,6 +180,18 @@ class Tape:
     def interrupted(self) -> bool:
         """Whether the run ended before its goal: its lanes may stop anywhere."""
         return self.end is not None and self.end.finish != "finished"
+
+    def events(self) -> tuple[Event, ...]:
+        """Every event of the run, out of its rows alone: no step is run, so no change of code can touch it."""
+        found = dict(self.told)
+        for leg in self.legs():
+            entry = leg.outcome
+            for position, _, what in leg.pieces:
+                if position and entry is not None:
+                    data = {"trace": entry.trace, "step": entry.step, "text": what}
+                    found[position] = Event(position, "token", data)
+        found.update((event.position, event) for event in self.verbatim)
+        return tuple(found[position] for position in sorted(found))
 
     def positions(self) -> set[int]:
         """Positions of all events that the log explains."""

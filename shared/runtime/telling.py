@@ -9,7 +9,11 @@ from shared.core.event import Event, EventName
 from shared.core.faults import Fault
 from shared.core.ids import TraceId
 
+Told = tuple[int, str, str, dict[str, Any]]
+"""Position, what the event is within its run, its name and its data: as a row of the log keeps it."""
 Emit = Callable[[Sequence[Event]], Awaitable[None]]
+PAUSE = 1.0
+"""Seconds before an `emit` that failed is tried again."""
 CROWDED = 256
 """Events that may wait for a slow `emit` before the run waits for it too."""
 
@@ -18,20 +22,19 @@ class Telling:
     """The events of one run, positions 1, 2, 3 … without a gap.
 
     An event that an earlier process of this run told (`known`, by what it is) keeps its position and its place in the
-    order; `seen_upto` is the last one that readers got. Where `emit` raises a Fault the run goes on untold: the log
-    can rebuild every event. `explain` gets position and name of each new event, for the log to keep.
+    order; `seen_upto` is the last one that readers got. Where `emit` raises a Fault it is tried again after a pause; the run
+    does not wait, for the log can rebuild every event. `explain` gets each new event but tokens, for the log to keep.
     """
 
     __slots__ = (
-        "_box", "_emit", "_explain", "_held", "_mute", "_next", "_pump", "_sent", "_waking", "events", "known", "trace",
+        "_box", "_emit", "_explain", "_held", "_mute", "_next", "_pause", "_pump", "_sent", "_told", "_waking", "events", "known", "trace",
     )  # fmt: skip
 
-    def __init__(
-        self, trace: TraceId, emit: Emit | None, explain: Callable[[tuple[int, str]], None] | None
-    ) -> None:
+    def __init__(self, trace: TraceId, emit: Emit | None, explain: Callable[[Told], None] | None) -> None:
         self.trace, self._emit, self._explain = trace, emit, explain
         self.events: dict[int, Event] = {}
         self.known: Mapping[str, int] = {}
+        self._told: Mapping[int, Event] = {}
         self._next = 1
         self._sent = 0
         self._box: list[Event] = []
@@ -39,10 +42,12 @@ class Telling:
         self._pump: asyncio.Task[None] | None = None
         self._waking = False
         self._mute = emit is None
+        self._pause: asyncio.TimerHandle | None = None
 
-    def go_on(self, known: Mapping[str, int], upto: int, seen_upto: int) -> None:
-        """Positions up to `upto` are taken, `known` says by what; readers have those up to `seen_upto`."""
-        self.known, self._next, self._sent = known, upto + 1, seen_upto
+    def go_on(self, known: Mapping[str, int], told: Mapping[int, Event], upto: int, seen_upto: int) -> None:
+        """Positions up to `upto` are taken, `known` says by what, `told` in which words, which stand; readers have
+        those up to `seen_upto`."""
+        self.known, self._told, self._next, self._sent = known, told, upto + 1, seen_upto
 
     def say(self, name: EventName, ident: str, data: dict[str, Any]) -> None:
         """Tell an event; `ident` is what it is within the run."""
@@ -57,8 +62,8 @@ class Telling:
             position = self._next
             self._next += 1
             if self._explain is not None:
-                self._explain((position, ident))
-        event = self.events[position] = Event(position, name, data)
+                self._explain((position, ident, name, data))
+        event = self.events[position] = self._told.get(position) or Event(position, name, data)
         return event
 
     def token(self, step: str, text: str) -> int:
@@ -88,7 +93,7 @@ class Telling:
     @property
     def crowded(self) -> bool:
         """Whether the readers' side lags so far behind that the run should wait."""
-        return len(self._box) > CROWDED
+        return len(self._box) > CROWDED and self._pause is None
 
     async def room(self) -> None:
         """Wait until what is on its way has been taken."""
@@ -97,7 +102,7 @@ class Telling:
 
     def _wake(self) -> None:
         self._waking = False
-        if self._box and self._pump is None and not self._mute:
+        if self._box and self._pump is None and self._pause is None and not self._mute:
             self._pump = asyncio.ensure_future(self._pumped())
 
     async def _pumped(self) -> None:
@@ -114,8 +119,12 @@ class Telling:
                 await self._emit(batch)
             except Fault:
                 self._box[:0] = batch
-                self._mute = True
+                self._pause = asyncio.get_running_loop().call_later(PAUSE, self._again)
                 return
+
+    def _again(self) -> None:
+        self._pause = None
+        self._wake()
 
     def missing(self) -> list[int]:
         """Positions that were taken once and have no event now: told by a process that died, and lost."""
@@ -137,5 +146,6 @@ class Telling:
         if self._pump is not None:
             await self._pump
         if self._emit is not None and self._box:
-            self._mute = False
             await self._send()
+        if self._pause is not None:
+            self._pause.cancel()

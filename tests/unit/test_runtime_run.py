@@ -228,7 +228,7 @@ async def test_cancelling_reaches_the_provider_and_leaves_no_open_leg() -> None:
     assert rows[2].fault == "provider_cut"
     assert [piece[2] for piece in rows[2].body["pieces"]] == ["one "]
     assert rows[-1].finish == "cancelled"
-    assert rows[-1].cost == 0
+    assert rows[-1].cost == rows[2].cost == 100
     assert home.events[-1].data["code"] == "cancelled"
     assert (await replay(WORDS, rows)).wire() == home.wire
 

@@ -6,6 +6,7 @@ Keys, all in the tenant's hash slot:
   expiries  zset   run by the millisecond at which its hold lapses
   held      string the sum of holds
   spent     hash   month -> micro-dollars; a cache of what Postgres knows
+                   'drops' -> how often a month's figure was dropped, so that a figure asked for before is not kept
 
 Times come from the caller, so that all replicas of a script agree. Lua's numbers are exact to 2^53 micro-dollars
 (nine billion dollars).
@@ -23,14 +24,22 @@ end
 for _, lapsed in ipairs(redis.call('ZRANGEBYSCORE', expiries, '-inf', now)) do drop(lapsed) end
 """
 
-# ARGV: run, now, lapse at (ms), amount, cap, month, spent by Postgres' account or ''
-HOLD = f"""{_LAPSE}
-local amount, cap, month, known = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
-if redis.call('HEXISTS', spent, month) == 0 then
-  if known == '' then return {{'unknown'}} end
+_KNOWN = """
+local function unknown(month, known, drops)
+  if redis.call('HEXISTS', spent, month) == 1 then return false end
+  local dropped = redis.call('HGET', spent, 'drops') or '0'
+  if known == '' or drops ~= dropped then return {'unknown', dropped} end
   redis.call('HSET', spent, month, known)
   redis.call('EXPIRE', spent, 70 * 86400)
+  return false
 end
+"""
+
+# ARGV: run, now, lapse at (ms), amount, cap, month, spent by Postgres' account or '', 'drops' before it was asked
+HOLD = f"""{_LAPSE}{_KNOWN}
+local amount, cap, month = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+local lacking = unknown(month, ARGV[7], ARGV[8])
+if lacking then return lacking end
 local before = tonumber(redis.call('HGET', holds, run) or 0)
 local booked = tonumber(redis.call('HGET', spent, month))
 local others = tonumber(redis.call('GET', held) or 0) - before
@@ -44,13 +53,20 @@ redis.call('INCRBY', held, string.format('%.0f', amount - before))
 return {{'held'}}
 """
 
-# ARGV: run, now, micro-dollars
+# Without a hold the run is in Postgres' account only: the figure goes. Where there is no figure to add to, one that
+# is being asked for right now may lack this run: it must not be kept.
+# ARGV: run, now, micro-dollars, this month
 SETTLE = f"""{_LAPSE}
 local month = redis.call('HGET', months, run)
-if not month then return 0 end
-drop(run)
-redis.call('HINCRBY', spent, month, ARGV[3])
-return 1
+if month then drop(run) end
+if month and redis.call('HEXISTS', spent, month) == 1 then
+  redis.call('HINCRBY', spent, month, ARGV[3])
+  return 1
+end
+redis.call('HDEL', spent, month or ARGV[4])
+redis.call('HINCRBY', spent, 'drops', 1)
+redis.call('EXPIRE', spent, 70 * 86400)
+return month and 1 or 0
 """
 
 # ARGV: run, now, lapse at (ms)
@@ -60,13 +76,9 @@ redis.call('ZADD', expiries, ARGV[3], run)
 return 1
 """
 
-# ARGV: '', now, month, spent by Postgres' account or ''
-BALANCE = f"""{_LAPSE}
-local month, known = ARGV[3], ARGV[4]
-if redis.call('HEXISTS', spent, month) == 0 then
-  if known == '' then return {{'unknown'}} end
-  redis.call('HSET', spent, month, known)
-  redis.call('EXPIRE', spent, 70 * 86400)
-end
-return {{'known', redis.call('HGET', spent, month), redis.call('GET', held) or '0'}}
+# ARGV: '', now, month, spent by Postgres' account or '', 'drops' before it was asked
+BALANCE = f"""{_LAPSE}{_KNOWN}
+local lacking = unknown(ARGV[3], ARGV[4], ARGV[5])
+if lacking then return lacking end
+return {{'known', redis.call('HGET', spent, ARGV[3]), redis.call('GET', held) or '0'}}
 """
