@@ -10,7 +10,6 @@ RUN = r"^(doc|chat|cmp)_[0-9a-f]{32}$"
 """The form of a run's id."""
 KEY = r"^key_[0-9a-f]{32}$"
 """The form of an API key's id."""
-IDEMPOTENCY_KEY = {"$ref": "#/components/parameters/IdempotencyKey"}
 
 
 def ref(name: str) -> dict[str, str]:
@@ -77,7 +76,6 @@ def describe(
             "required": body_needed,
             "content": {"application/json": {"schema": ref(body)}},
         }
-        extra["parameters"] = [IDEMPOTENCY_KEY]
     if caller:
         extra["security"] = [{"bearer": []}]
     # FastAPI would add a 422 of its own to any route whose error answers it does not know.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from functions.web.describe import IDEMPOTENCY_KEY, answer, errors
+from functions.web.describe import answer, errors
 from functions.web.schemas import COUNT, FLAG, OPEN, TEXT, WHOLE, Schema, nullable, obj, ref
 
 _NAME: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
@@ -311,7 +311,6 @@ def hot_path(path: str, tag: str, request: str, whole: str, event: str) -> dict[
             "summary": f"Create a {whole}, as OpenAI's",
             "operationId": f"create_{tag}",
             "security": [{"bearer": []}],
-            "parameters": [IDEMPOTENCY_KEY],
             "requestBody": {"required": True, "content": {"application/json": {"schema": ref(request)}}},
             "responses": {"200": found, **errors(path)},
         }

@@ -16,15 +16,6 @@ _COMPONENTS: dict[str, Any] = {
         }
     },
     "headers": {"RequestId": {"description": "Quote it when you ask us.", "schema": {"type": "string"}}},
-    "parameters": {
-        "IdempotencyKey": {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "description": "Accepted on every POST.",
-            "schema": {"type": "string"},
-        }
-    },
 }
 
 

@@ -1,9 +1,10 @@
 """What row-level security costs on a call log of a million rows over a thousand tenants.
 
-`python -m tests.benchmarks.bench_rls [--rows N]` prints one JSON line. Both sides read the same rows in the same run,
+`python -m tests.benchmarks.bench_rls [--rows N]` prints JSON lines. Both sides read the same rows in the same run,
 in turns: as the superuser (no policy) with `where tenant_id = …`, and as the app, where the policy says it. The ratio
 of their medians is the figure; a ratio of two absolutes from two runs would measure the machine. `both_ms` is the app
-with the condition as well, as the adapters send it: a second lock on the same door, some microseconds more.
+with the condition as well, as the adapters send it: a second lock on the same door, some microseconds more. The
+limit is on all queries together: on one of a tenth of a millisecond, the policy's fixed microseconds are a tenth.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from tests.contract.samples import entry, run
 
 TENANTS = 1_000
 ROUNDS = 300
-TARGET = 1.10
+LIMIT = 1.10
 """At most a tenth more than without."""
 
 _FILL = """
@@ -141,13 +142,13 @@ async def transactions(app: str, *, cached: bool, seconds: float = 2.0) -> dict[
             async with asyncio.TaskGroup() as group:
                 for worker in range(10):
                     group.create_task(work(worker))
-            rates[f"{act}_per_s"] = round(done / seconds)
+            rates[act] = round(done / seconds)
         return rates
     finally:
         await database.close()
 
 
-async def bench(rows: int) -> dict[str, Any]:
+async def bench(rows: int) -> list[dict[str, Any]]:
     """The whole comparison on a home of its own."""
     with tempfile.TemporaryDirectory(prefix="csb-") as folder:
         async with Servers(Path(folder) / "h", names=("postgres",), durable=False) as servers:
@@ -160,30 +161,35 @@ async def bench(rows: int) -> dict[str, Any]:
             filled = await fill(admin, rows)
             queries = await compare(admin, app)
             uncached, cached = await transactions(app, cached=False), await transactions(app, cached=True)
-    # All three together: on a query of a tenth of a millisecond alone, the policy's fixed microseconds are a tenth.
     ratio = sum(query["with_ms"] for query in queries.values()) / sum(
         query["without_ms"] for query in queries.values()
     )
-    return {
-        "bench": "rls",
-        "rows": rows,
-        "tenants": TENANTS,
-        "fill_s": round(filled, 1),
-        "queries": queries,
-        "ratio": round(ratio, 3),
-        "target": TARGET,
-        "ok": ratio <= TARGET,
-        "transactions": {"uncached": uncached, "cached": cached},
-    }
+    rates = [("uncached", uncached), ("cached", cached)]
+    return [
+        figure("all queries", ratio, "x") | {"limit": LIMIT, "ratio": round(ratio, 3), "rows": rows},
+        *(figure(name, query["with_ms"], "ms") | query for name, query in queries.items()),
+        *(
+            figure(f"{act}, statements {kind}", rate, "1/s")
+            for kind, found in rates
+            for act, rate in found.items()
+        ),
+        figure("filling the log", filled, "s") | {"rows": rows, "tenants": TENANTS},
+    ]
+
+
+def figure(name: str, value: float, unit: str) -> dict[str, Any]:
+    """One line of the result."""
+    return {"bench": "rls", "name": name, "value": round(value, 3), "unit": unit}
 
 
 def main() -> None:
-    """Print the result; exit 1 where the target is missed."""
+    """Print the figures; exit 1 where the limit is passed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    result = asyncio.run(bench(parser.parse_args().rows))
-    sys.stdout.write(json.dumps(result) + "\n")
-    sys.exit(not result["ok"])
+    figures = asyncio.run(bench(parser.parse_args().rows))
+    for one in figures:
+        sys.stdout.write(json.dumps(one) + "\n")
+    sys.exit(any(one["value"] > one["limit"] for one in figures if "limit" in one))
 
 
 if __name__ == "__main__":

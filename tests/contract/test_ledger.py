@@ -1,7 +1,7 @@
 """What every `ports.ledger.Ledger` promises."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import pytest
@@ -29,10 +29,15 @@ class Truth:
     def __init__(self) -> None:
         self.spent = Micros(0)
         self.asked: list[tuple[datetime, datetime]] = []
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        """What happens once, after the sum is taken and before it is told."""
 
     async def __call__(self, _tenant: TenantId, since: datetime, until: datetime) -> Micros:
         self.asked.append((since, until))
-        return self.spent
+        spent, meanwhile, self.meanwhile = self.spent, self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return spent
 
 
 @pytest.fixture
@@ -78,13 +83,63 @@ async def test_the_cap_is_never_passed(ledger: Ledger, tenant: TenantId) -> None
     assert await ledger.balance(tenant, CAP) == balance(400, 600)
 
 
-async def test_a_hold_ends_once(ledger: Ledger, tenant: TenantId) -> None:
+async def test_a_hold_ends_once(ledger: Ledger, tenant: TenantId, truth: Truth) -> None:
     """A second settlement books nothing, nor does one of a run that held nothing."""
     await ledger.hold(tenant, run(), Micros(10), CAP)
+    truth.spent = Micros(5)
     assert await ledger.settle(tenant, run(), Micros(5))
     assert not await ledger.settle(tenant, run(), Micros(5))
+    assert await ledger.balance(tenant, CAP) == balance(5, 0)
     assert not await ledger.settle(tenant, run(2), Micros(5))
     assert await ledger.balance(tenant, CAP) == balance(5, 0)
+
+
+async def test_a_run_without_its_hold_counts_by_the_truth(
+    ledger: Ledger, tenant: TenantId, truth: Truth, clock: FakeClock
+) -> None:
+    """What it spent is in the figure that the next hold sees; the other holds stay as they are."""
+    await ledger.hold(tenant, run(1), Micros(500), CAP)
+    clock.pass_(LIFETIME)
+    await ledger.hold(tenant, run(2), Micros(300), CAP)
+    truth.spent = Micros(450)
+    assert not await ledger.settle(tenant, run(1), Micros(450))
+    with pytest.raises(OverBudget):
+        await ledger.hold(tenant, run(3), Micros(251), CAP)
+    await ledger.hold(tenant, run(3), Micros(250), CAP)
+    assert await ledger.balance(tenant, CAP) == balance(450, 550)
+    assert len(truth.asked) == 2
+    assert await ledger.settle(tenant, run(2), Micros(100))
+    assert await ledger.balance(tenant, CAP) == balance(550, 250)
+    assert len(truth.asked) == 2
+
+
+async def test_a_hold_that_ends_while_the_figure_is_gone_is_not_all_that_was_spent(
+    ledger: Ledger, tenant: TenantId, truth: Truth
+) -> None:
+    """Its cost is not added to nothing: the figure is the truth's, which has that run and the one without a hold."""
+    await ledger.hold(tenant, run(2), Micros(300), CAP)
+    truth.spent = Micros(450)
+    assert not await ledger.settle(tenant, run(1), Micros(450))
+    truth.spent = Micros(550)
+    assert await ledger.settle(tenant, run(2), Micros(100))
+    assert await ledger.balance(tenant, CAP) == balance(550, 0)
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_a_figure_that_grew_old_while_it_was_asked_is_not_kept(
+    ledger: Ledger, tenant: TenantId, truth: Truth, held: bool
+) -> None:
+    """A run that ends between the sum and its arrival, with its hold or without, is in the figure."""
+    if held:
+        await ledger.hold(tenant, run(1), Micros(300), CAP)
+        await ledger.settle(tenant, run(2), Micros(0))
+
+    async def ends() -> None:
+        truth.spent = Micros(300)
+        assert await ledger.settle(tenant, run(1), Micros(300)) is held
+
+    truth.meanwhile = ends
+    assert await ledger.balance(tenant, CAP) == balance(300, 0)
 
 
 async def test_a_second_hold_replaces_the_first(ledger: Ledger, tenant: TenantId) -> None:
@@ -182,16 +237,20 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 async def test_redis_and_memory_agree(stores: Stores, steps: list[tuple[str, int, int]]) -> None:
-    """Under any sequence of acts the two give the same answers, and never pass the cap."""
+    """Under any sequence of acts the two give the same answers, never pass the cap and never leave the truth."""
     tenant = TenantId(str(RandomIds().uuid()))
-    one, other = FakeClock(), FakeClock()
-    in_redis = await _play(RedisLedger(stores.redis, one, Truth()), tenant, steps, one.pass_)
-    in_memory = await _play(MemoryLedger(other, Truth()), tenant, steps, other.pass_)
+    one, other, log, memory = FakeClock(), FakeClock(), Truth(), Truth()
+    in_redis = await _play(RedisLedger(stores.redis, one, log), log, tenant, steps, one.pass_)
+    in_memory = await _play(MemoryLedger(other, memory), memory, tenant, steps, other.pass_)
     assert in_redis == in_memory
 
 
 async def _play(
-    ledger: Ledger, tenant: TenantId, steps: list[tuple[str, int, int]], wait: Callable[[float], None]
+    ledger: Ledger,
+    truth: Truth,
+    tenant: TenantId,
+    steps: list[tuple[str, int, int]],
+    wait: Callable[[float], None],
 ) -> list[object]:
     answers: list[object] = []
     held: dict[int, int] = {}
@@ -201,9 +260,9 @@ async def _play(
                 await ledger.hold(tenant, run(number), Micros(amount), CAP)
                 held[number] = amount
             elif act == "settle":
-                answers.append(
-                    await ledger.settle(tenant, run(number), Micros(min(amount, held.get(number, 0))))
-                )
+                cost = min(amount, held.get(number, 0))
+                answers.append(await ledger.settle(tenant, run(number), Micros(cost)))
+                truth.spent = Micros(truth.spent + cost * bool(answers[-1]))
             elif act == "extend":
                 await ledger.extend(tenant, run(number))
             else:
@@ -211,6 +270,7 @@ async def _play(
         except OverBudget as error:
             answers.append(type(error).__name__)
         now = await ledger.balance(tenant, CAP)
+        assert now.spent == truth.spent
         assert 0 <= now.spent + now.held <= CAP
         answers.append(now)
     return answers

@@ -141,7 +141,7 @@ async def test_redis_down_fails_closed(servers: Servers, own: Stores, tenant: Te
 
 
 async def test_a_lost_redis_does_not_make_a_spent_budget_look_fresh(own: Stores, tenant: TenantId) -> None:
-    """The month's figure comes back from the documents; holds are gone with the runs that made them."""
+    """The month's figure comes back from the log; holds are gone, and what their runs cost counts all the same."""
     now = SystemClock().now()
     await own.ledger.hold(tenant, run(1), Micros(700), CAP)
     await own.log.append([entry(tenant, kind="end", at=now, cost=Micros(650))])
@@ -153,9 +153,31 @@ async def test_a_lost_redis_does_not_make_a_spent_budget_look_fresh(own: Stores,
     with pytest.raises(OverBudget):
         await own.ledger.hold(tenant, run(3), Micros(351), CAP)
     await own.ledger.hold(tenant, run(3), Micros(350), CAP)
-    assert not await own.ledger.settle(tenant, run(2), Micros(300))
+    await own.log.append([entry(tenant, of=run(2), kind="end", at=now, cost=Micros(290))])
+    assert not await own.ledger.settle(tenant, run(2), Micros(290))
     after = await own.ledger.balance(tenant, CAP)
-    assert (after.spent, after.held) == (650, 350)
+    assert (after.spent, after.held) == (940, 350)
+
+
+async def test_a_redis_lost_in_the_middle_of_a_run_loses_no_cost(own: Stores, tenant: TenantId) -> None:
+    """The run can't be booked, but the next hold sees what it cost, and so does every one after that."""
+    now = SystemClock().now()
+    await own.ledger.hold(tenant, run(1), Micros(700), CAP)
+    await own.redis.commands.flushall()
+    await own.ledger.hold(
+        tenant, run(2), Micros(100), CAP
+    )  # the figure is known again, without the first run
+    await own.log.append([entry(tenant, of=run(1), kind="end", at=now, cost=Micros(650))])
+    assert not await own.ledger.settle(tenant, run(1), Micros(650))
+    with pytest.raises(OverBudget):
+        await own.ledger.hold(tenant, run(3), Micros(251), CAP)
+    await own.log.append([entry(tenant, of=run(2), kind="end", at=now, cost=Micros(40))])
+    assert await own.ledger.settle(tenant, run(2), Micros(40))
+    await own.ledger.hold(tenant, run(3), Micros(310), CAP)
+    after = await own.ledger.balance(tenant, CAP)
+    assert (after.spent, after.held) == (690, 310)
+    lives = await own.redis.commands.ttl(f"cs:{{{tenant}}}:ledger:spent")
+    assert 0 < lives <= 70 * 86400
 
 
 async def test_a_lost_redis_needs_the_truth(servers: Servers, own: Stores, tenant: TenantId) -> None:
