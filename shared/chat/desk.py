@@ -1,4 +1,5 @@
-"""Chat completions: one logged call, or `n` of them side by side, streamed as they come."""
+"""Chat completions: one logged call, or `n` of them side by side. Providers always stream to us, also where the caller
+does not ask for it: silence is only seen in a stream (law 6)."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -41,6 +42,7 @@ class Answering:
         self._fx: Fx | None = None
         self._source = self._work()
         self._first: Item | None = None
+        self._began = False
 
     @property
     def trace(self) -> TraceId:
@@ -72,6 +74,8 @@ class Answering:
     async def aclose(self) -> None:
         """The caller leaves: the provider is told at once, what came is logged, the money is settled."""
         await self._source.aclose()
+        if not self._began:
+            await asyncio.shield(settle(self._desk.ledger, self._principal.tenant, self.run, ZERO))
 
     async def _work(self) -> AsyncGenerator[Item, None]:
         desk, tenant = self._desk, self._principal.tenant
@@ -84,6 +88,7 @@ class Answering:
             models=desk.models,
             log=desk.log,
         )
+        self._began = True
         session = Session(context, given=_given(self._order), ladder=self._ladder)
         try:
             async with session:
@@ -94,13 +99,13 @@ class Answering:
                         yield item
         finally:
             view = session.view
-            spent = ZERO if view is None else view.cost
-            await asyncio.shield(settle(desk.ledger, tenant, self.run, spent))
+            # No view: the end could not be written. The hold stands in for what was spent until it expires.
             if view is not None:
+                await asyncio.shield(settle(desk.ledger, tenant, self.run, view.cost))
                 self.usage, self.cost = view.usage, None if view.unpriced else view.cost
 
     async def _one(self, fx: Fx) -> AsyncGenerator[Item, None]:
-        async with aclosing(fx.chunks(self._order.prompt, stream=self._order.stream)) as chunks:
+        async with aclosing(fx.chunks(self._order.prompt)) as chunks:
             async for chunk in chunks:
                 yield 0, chunk
 
@@ -125,8 +130,9 @@ class Chat:
         order = replace(order, prompt=bounded(order.prompt, ladder))
         answering = Answering(self, principal, order, ladder)
         worst = worst_case(order.prompt, ladder, self.clock.now())
-        await self.ledger.hold(principal.tenant, answering.run, Micros(worst * order.n), self.month_cap)
         try:
+            # Inside: whoever leaves while this is on its way may leave a hold behind.
+            await self.ledger.hold(principal.tenant, answering.run, Micros(worst * order.n), self.month_cap)
             await answering.begin()
         except BaseException:
             await answering.aclose()
@@ -139,7 +145,7 @@ async def _several(fx: Fx, order: ChatOrder) -> AsyncGenerator[Item, None]:
     queue: asyncio.Queue[Item | None] = asyncio.Queue(256)
 
     async def one(index: int, prompt: Prompt) -> None:
-        async with aclosing(fx.chunks(prompt, stream=order.stream, label=f"choice {index}")) as chunks:
+        async with aclosing(fx.chunks(prompt, label=f"choice {index}")) as chunks:
             async for chunk in chunks:
                 await queue.put((index, chunk))
 

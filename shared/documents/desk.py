@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,16 @@ from pydantic import ValidationError
 
 from shared.core.entry import Entry
 from shared.core.event import Event
-from shared.core.faults import BadGraph, BadRequest, Conflict, NotYours, OverBudget
+from shared.core.faults import (
+    BadGraph,
+    BadRequest,
+    CallerFault,
+    Conflict,
+    Diverged,
+    Fault,
+    NotYours,
+    OverBudget,
+)
 from shared.core.ids import RunId, run_id, trace_of
 from shared.core.money import Micros, show
 from shared.core.tenant import Principal
@@ -21,6 +31,7 @@ from shared.documents.replayed import Replayed, replayed
 from shared.documents.tape import entries_to_json
 from shared.documents.view import fault_json
 from shared.documents.work import BEAT_SECONDS, Stores, Works
+from shared.guard.spend import settle
 from shared.models.catalogue import Catalogue
 from shared.ports.shelf import Document
 from shared.runtime.budget import Quote
@@ -28,6 +39,8 @@ from shared.runtime.graph import Graph
 
 _POLL_SECONDS = 0.05
 """How often a document is looked at while its event stream is not there (yet, or any longer)."""
+_SILENT_SECONDS = 3.0
+"""After this long without an event a reader looks whether the document is over."""
 _LEAST_OUTPUT = 256
 """Tokens: no step says anything useful in less, so a budget that can't pay for these is refused at once."""
 
@@ -96,11 +109,12 @@ class Documents:
             version=pipeline.graph.version,
             parent=parent,
         )
-        await stores.ledger.hold(principal.tenant, run, Micros(held), stores.month_cap)
         try:
+            # Inside: whoever leaves while this is on its way may leave a hold behind.
+            await stores.ledger.hold(principal.tenant, run, Micros(held), stores.month_cap)
             await stores.shelf.put(document)
         except BaseException:
-            await asyncio.shield(stores.ledger.settle(principal.tenant, run, Micros(0)))
+            await asyncio.shield(settle(stores.ledger, principal.tenant, run, Micros(0)))
             raise
         self.works.begin(document, pipeline, order.given)
         return document
@@ -128,13 +142,13 @@ class Documents:
     async def follow(self, principal: Principal, run: RunId, after: int = 0) -> AsyncGenerator[Event, None]:
         """The events past position `after`: live while there is a stream, from the log once that has expired."""
         await self.get(principal, run)
-        bus = self.stores.bus
         while True:
-            async for event in bus.follow(principal.tenant, run, after):
-                yield event
-                after = event.position
-                if event.final:
-                    return
+            async with aclosing(self._live(principal, run, after)) as events:
+                async for event in events:
+                    yield event
+                    after = event.position
+                    if event.final:
+                        return
             # The stream is not there, has a gap, or has no more for one that named a position past its end.
             if (await self.get(principal, run)).status != "running":
                 for event in (await self.replay(principal, run)).events:
@@ -142,6 +156,24 @@ class Documents:
                         yield event
                 return
             await asyncio.sleep(_POLL_SECONDS)
+
+    async def _live(self, principal: Principal, run: RunId, after: int) -> AsyncGenerator[Event, None]:
+        """Events off the bus; ends early where the run is over and the bus does not say so (it was away then)."""
+        async with aclosing(self.stores.bus.follow(principal.tenant, run, after)) as events:
+            while True:
+                coming = asyncio.ensure_future(anext(events, None))
+                try:
+                    while not (await asyncio.wait((coming,), timeout=_SILENT_SECONDS))[0]:
+                        if (await self.get(principal, run)).status != "running":
+                            return
+                finally:
+                    if not coming.done():
+                        coming.cancel()
+                        await asyncio.wait((coming,))
+                event = coming.result()
+                if event is None:
+                    return
+                yield event
 
     async def replay(self, principal: Principal, run: RunId) -> Replayed:
         """The document rebuilt from the log. Raises NotYours; Conflict while it is still being written."""
@@ -187,7 +219,10 @@ class Documents:
             document = await stores.shelf.get(tenant, run)
             if document is None or document.status != "running" or run in self.works.tasks:
                 continue
-            await self._adopt(document)
+            try:
+                await self._adopt(document)
+            except (CallerFault, Diverged) as fault:
+                await self._give_up(document, fault)
             taken += 1
         return taken
 
@@ -195,24 +230,43 @@ class Documents:
         stores = self.stores
         pipeline = stores.registry.get(document.pipeline)
         if pipeline is None:
-            return
+            raise Conflict(f"The pipeline '{document.pipeline}' is not served any longer.")
         try:
             given = pipeline.given.model_validate_json(orjson.dumps(document.given), strict=True)
         except ValidationError:
-            fault = fault_json(
-                "internal_error", f"The pipeline '{document.pipeline}' takes other fields now.", ""
-            )
-            await stores.shelf.put(document.with_(status="failed", finished=stores.clock.now(), fault=fault))
-            return
+            raise Conflict(f"The pipeline '{document.pipeline}' takes other fields now.") from None
+        tape = await stores.log.tape(document.tenant, document.id)
+        if tape:
+            pipeline = replace(pipeline, graph=self._as_begun(pipeline.graph, tape[0]))
         worst = pipeline.graph.quote(given).micros
         held = worst if document.budget is None else min(worst, document.budget)
         await stores.ledger.hold(document.tenant, document.id, Micros(held), stores.month_cap)
-        tape = await stores.log.tape(document.tenant, document.id)
         if not tape:
             self.works.begin(document, pipeline, given)
             return
         seen = await stores.bus.so_far(document.tenant, document.id)
         self.works.take_over(document, pipeline, tape, seen)
+
+    def _as_begun(self, graph: Graph[Any, Any], first: Entry) -> Graph[Any, Any]:
+        """The graph with the models that the run began with: those of a re-run are not the pipeline's own."""
+        now = {node.step.name: tuple(spec.name for spec in node.step.ladder) for node in graph.nodes}
+        then = first.body["ladders"].items()
+        known = set(self.catalogue.names())
+        return graph.with_ladders(
+            {
+                step: tuple(self.catalogue.get(name) for name in names)
+                for step, names in then
+                if now.get(step, tuple(names)) != tuple(names) and known.issuperset(names)
+            }
+        )
+
+    async def _give_up(self, document: Document, fault: Fault) -> None:
+        """End a document that can't be gone on with, saying why; nothing of it is paid."""
+        said = fault_json(fault.code, fault.message, fault.advice)
+        await self.stores.shelf.put(
+            document.with_(status="failed", finished=self.stores.clock.now(), fault=said)
+        )
+        await settle(self.stores.ledger, document.tenant, document.id, Micros(0))
 
     async def _tape(self, principal: Principal, run: RunId) -> tuple[Entry, ...]:
         entries = await self.stores.log.tape(principal.tenant, run)

@@ -2,32 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from shared.core.entry import Entry
 from shared.core.event import Event
-from shared.core.faults import Conflict, Diverged
-from shared.core.money import ZERO
-from shared.documents.finish import documented, finished_json
+from shared.core.faults import Conflict, Fault
+from shared.core.money import ZERO, Micros
+from shared.documents.finish import finished_json
 from shared.documents.pipeline import Registry
-from shared.ports.shelf import Document
+from shared.ports.shelf import Document, StepLine
 from shared.runtime.run import replay
-from shared.runtime.solo import replay_session
+from shared.runtime.tally import recorded
 from shared.runtime.tape import Tape
 from shared.runtime.view import RunView
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What the log gives. `identical` says that document and event stream have the digests that were recorded when the
-    run ended; where not, `detail` says how they differ, and there are no events."""
+    """What the log gives. `identical` says that the event stream has the digest that was recorded when the run ended;
+    where not, `detail` says how it differs. `drift` says where today's pipeline, run on the same answers, would tell it
+    otherwise: the old document stands, whatever became of the code."""
 
     document: Document
     events: tuple[Event, ...]
     identical: bool
     detail: str = ""
+    drift: str = ""
     drawing: str = ""
-    """The graph as Mermaid, each step with who served it, its cost and its time; empty for a chat."""
+    """The graph as Mermaid, each step with who served it, its cost and its time; empty for a chat or after a drift."""
 
     @property
     def sse(self) -> bytes:
@@ -41,61 +45,77 @@ class Replayed:
 
 
 async def replayed(registry: Registry, entries: Sequence[Entry]) -> Replayed:
-    """Rebuild a document or a chat. Raises NotYours for an empty log, Conflict where the run is not over or its
-    pipeline is not served any longer."""
+    """Rebuild a document or a chat. Raises NotYours for an empty log, Conflict where the run is not over."""
     tape = Tape(entries)
     if tape.end is None:
         raise Conflict(f"The run {tape.run.run} is not over yet; follow its events instead.")
-    name = tape.run.body["graph"]
-    budget = tape.run.body["budget"]
+    events = tape.events()
+    found = Replayed(_document(tape, events), events, identical=True)
+    was = tape.end.body["events"]
+    if found.sha256 != was:
+        detail = f"The event stream had the digest {was}; the rows of the log now give {found.sha256}."
+        return Replayed(found.document, events, identical=False, detail=detail)
+    drawing, drift, view = await _again(registry, tape, entries)
+    document = found.document if view is None else _with_answers(found.document, view)
+    return Replayed(document, events, identical=True, drift=drift, drawing=drawing)
+
+
+async def _again(registry: Registry, tape: Tape, entries: Sequence[Entry]) -> tuple[str, str, RunView | None]:
+    """Today's pipeline over the recorded answers: its drawing, or how it drifts; a chat's view."""
+    name, budget = tape.run.body["graph"], tape.run.body["budget"]
     try:
         if tape.run.body["solo"]:
-            found = await replay_session(tape)
-            return Replayed(_chat(found.view), found.events, identical=True)
+            return "", "", (await replay(None, entries)).view
         pipeline = registry.get(name)
         if pipeline is None:
-            raise Conflict(f"The pipeline '{name}' is not served any longer.")
-        found = await replay(
+            return "", f"The pipeline '{name}' is not served any longer.", None
+        again = await replay(
             pipeline.graph, entries, render=lambda view: finished_json(view, pipeline, budget)
         )
-        document = documented(found.view, pipeline, budget)
-        return Replayed(document, found.events, identical=True, drawing=pipeline.graph.draw(found.view))
-    except Diverged as fault:
-        return Replayed(_recorded(tape, name), (), identical=False, detail=fault.message)
+        return pipeline.graph.draw(again.view), "", None
+    except Fault as fault:
+        return "", fault.message, None
 
 
-def _chat(view: RunView) -> Document:
+def _with_answers(document: Document, view: RunView) -> Document:
     """A chat as a document: the text of its answers, one after the other."""
-    answers = view.output or ()
-    return Document(
-        id=view.run,
-        tenant=view.tenant,
-        trace=view.trace,
-        pipeline=view.graph,
-        status="finished" if view.status == "finished" else "failed",
-        created=view.started,
-        given=view.given,
-        actor=view.actor,
-        text="\n\n".join(answer.text for answer in answers),
-        cost=view.cost,
-        finished=view.ended,
-        simulated=view.simulated,
-        version=view.version,
-    )
+    return document.with_(text="\n\n".join(answer.text for answer in view.output or ()))
 
 
-def _recorded(tape: Tape, name: str) -> Document:
-    """What the log's first and last rows say of a run that can't be rebuilt any longer."""
-    end = tape.end or tape.run
+def _document(tape: Tape, events: Sequence[Event]) -> Document:
+    """The document as its last event carries it; where it failed, as the log's rows have it."""
+    end, run = tape.end or tape.run, tape.run
+    last = events[-1] if events else None
+    told: dict[str, Any] = dict(last.data) if last is not None and last.name == "finished" else {}
+    steps = told.get("steps")
     return Document(
         id=end.run,
         tenant=end.tenant,
         trace=end.trace,
-        pipeline=name,
+        pipeline=run.body["graph"],
         status="finished" if end.finish == "finished" else "failed",
-        created=tape.run.at,
-        given=tape.run.body["given"],
-        actor=tape.run.actor,
-        cost=end.cost or ZERO,
-        finished=end.at,
+        created=run.at,
+        given=run.body["given"],
+        actor=run.actor,
+        text=told.get("text", ""),
+        data=told.get("data"),
+        cost=Micros(told.get("cost_micros", end.cost) or ZERO),
+        budget=run.body["budget"],
+        steps=_lines(tape) if steps is None else tuple(StepLine(**line) for line in steps),
+        finished=datetime.fromisoformat(told["finished"]) if told.get("finished") else end.at,
+        fault=_fault(end),
+        simulated=bool(end.body.get("simulated")),
+        version=run.body["version"],
     )
+
+
+def _lines(tape: Tape) -> tuple[StepLine, ...]:
+    return tuple(
+        StepLine(view.name, view.model, view.cost, view.status)
+        for view in recorded(tape, tape.run.body["steps"])
+    )
+
+
+def _fault(end: Entry) -> dict[str, Any] | None:
+    fault = end.body.get("fault")
+    return None if fault is None else {"code": fault["code"], "message": fault["message"], "advice": ""}

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from shared.core.entry import Entry
 from shared.core.event import Event
-from shared.core.faults import Unavailable
+from shared.core.faults import OurFault, Unavailable
 from shared.core.ids import RunId
 from shared.core.money import Micros
 from shared.documents.finish import documented, finished_json
@@ -30,8 +30,6 @@ from shared.runtime.view import RunView
 
 BEAT_SECONDS = 10.0
 """How often a running document says that it is alive; three missed beats make an orphan."""
-_PAUSES = (0.1, 0.5, 2.0, 5.0)
-"""Seconds between attempts to write a finished run to a database that is away for a moment."""
 _LONG_AGO = timedelta(days=1)
 _LINES = structlog.get_logger("chatsmart")
 
@@ -110,19 +108,24 @@ class Works:
 
     async def _see_through(self, document: Document, work: Awaitable[RunView]) -> None:
         beating = asyncio.create_task(self._beat(document))
+        ours = True
         try:
             await work
+        except OurFault as fault:
+            # Anything but a store that is away means that another process writes this run: it is no longer ours.
+            ours = isinstance(fault, Unavailable)
+            raise
         finally:
             beating.cancel()
-            await asyncio.shield(self._leave(document))
+            await asyncio.shield(self._leave(document, ours))
 
-    async def _leave(self, document: Document) -> None:
+    async def _leave(self, document: Document, ours: bool) -> None:
         """Settle what was concluded. What was not (we are closing, the database is away) is another's to go on with."""
         spent = self._spent.pop(document.id, None)
-        if spent is None:
-            await self._abandon(document)
-        else:
+        if spent is not None:
             await settle(self.stores.ledger, document.tenant, document.id, spent)
+        elif ours:
+            await self._abandon(document)
 
     async def _abandon(self, document: Document) -> None:
         """Hand a document over: with its beat in the past the next sweep takes it. Its hold stays until then."""
@@ -162,18 +165,8 @@ class Works:
             if self.closing:
                 return False
             done = replace(documented(view, pipeline, document.budget), parent=document.parent)
-            await self._write(done, entries)
+            await self.stores.shelf.put(done, entries)
             self._spent[document.id] = view.cost
             return True
 
         return conclude
-
-    async def _write(self, document: Document, entries: Sequence[Entry]) -> None:
-        """Put a finished document on the shelf, also where the database is away for a moment. Raises Unavailable."""
-        for pause in _PAUSES:
-            try:
-                await self.stores.shelf.put(document, entries)
-                return
-            except Unavailable:
-                await asyncio.sleep(pause)
-        await self.stores.shelf.put(document, entries)

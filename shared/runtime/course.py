@@ -2,7 +2,7 @@
 
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from hashlib import sha256
@@ -78,6 +78,8 @@ class Plan:
     digests: Mapping[str, str]
     quote: Micros
     cap: Budget
+    ladders: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The models of each step, in order: a run that is resumed elsewhere keeps them."""
     solo: bool = False
     model: str = ""
     """Whom a session asks first."""
@@ -177,7 +179,7 @@ class Course:
             "graph": plan.graph, "version": plan.version, "given": plan.given_json, "quote": plan.quote,
             "cap": [plan.cap.micros, plan.cap.tokens, plan.cap.seconds], "steps": list(plan.steps),
             "digests": dict(plan.digests), "solo": plan.solo, "model": plan.model,
-            "budget": self.context.cap if self.context else None,
+            "budget": self.context.cap if self.context else None, "ladders": dict(plan.ladders),
         }  # fmt: skip
         if self.mode is Mode.BORROW and self.tape is not None:
             body["from"] = self.tape.run.run

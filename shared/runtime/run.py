@@ -144,7 +144,10 @@ def _plan(graph: Graph[Any, Any], given: Any, known: Tape | None = None) -> Plan
     given_json = (
         graph.given_adapter.dump_python(given, mode="json") if known is None else known.run.body["given"]
     )
-    return Plan(graph.name, version, given, given_json, graph.acting, digests, quote, cap)
+    ladders = {
+        node.step.name: [rung.name for rung in node.step.ladder] for node in graph.nodes if node.step.ladder
+    }
+    return Plan(graph.name, version, given, given_json, graph.acting, digests, quote, cap, ladders)
 
 
 def _given(graph: Graph[In, Out], known: Tape) -> In:

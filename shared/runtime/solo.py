@@ -92,8 +92,8 @@ class Session:
             {},
             quote,
             budget,
-            True,
-            ladder[0].name if ladder else "",
+            solo=True,
+            model=ladder[0].name if ladder else "",
         )
         self._course = Course(plan, Mode.RECORD, context)
         self._course.conclude = conclude
@@ -130,7 +130,16 @@ async def replay_session(tape: Tape, *, render: Render = plain) -> Replay:
     name: str = row.body["graph"]
     given, quote = row.body["given"], Micros(row.body["quote"])
     plan = Plan(
-        name, VERSION, given, given, (name,), {}, quote, Budget(*row.body["cap"]), True, row.body["model"]
+        name,
+        VERSION,
+        given,
+        given,
+        (name,),
+        {},
+        quote,
+        Budget(*row.body["cap"]),
+        solo=True,
+        model=row.body["model"],
     )
     course = Course(plan, Mode.REPLAY, None, tape, render=render)
     fx = _open(course, _step(name, (), plan.cap), None)

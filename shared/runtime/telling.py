@@ -22,12 +22,13 @@ class Telling:
     """The events of one run, positions 1, 2, 3 … without a gap.
 
     An event that an earlier process of this run told (`known`, by what it is) keeps its position and its place in the
-    order; `seen_upto` is the last one that readers got. Where `emit` raises a Fault it is tried again after a pause; the run
-    does not wait, for the log can rebuild every event. `explain` gets each new event but tokens, for the log to keep.
+    order; `seen_upto` is the last one that readers got. Where `emit` raises a Fault it is tried again after a pause;
+    the run does not wait, for the log can rebuild every event. `explain` gets each new event but tokens, to be kept.
     """
 
     __slots__ = (
-        "_box", "_emit", "_explain", "_held", "_mute", "_next", "_pause", "_pump", "_sent", "_told", "_waking", "events", "known", "trace",
+        "_box", "_emit", "_explain", "_held", "_mute", "_next", "_pause", "_pump", "_sent", "_told", "_waking",
+        "events", "known", "trace",
     )  # fmt: skip
 
     def __init__(self, trace: TraceId, emit: Emit | None, explain: Callable[[Told], None] | None) -> None:
