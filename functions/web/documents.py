@@ -85,7 +85,8 @@ async def events(
 
 @router.post("/v1/documents/{id}/replay", **describe("Replay", "What the log gives"))
 async def replay(request: Request, id: str, caller: Caller) -> Response:
-    """Rebuild a finished document from the log alone. `identical` says whether text and events have equal digests.
+    """Rebuild a finished document from the log alone. `identical` says whether the events have the digest that was
+    recorded; `drift` where today's pipeline would tell the same answers otherwise.
     With `Accept: text/event-stream` the answer is the bytes of the events themselves."""
     replayed = await engine(request).documents.replay(caller, run(id))
     headers = {"x-chatsmart-trace": replayed.document.trace, "x-chatsmart-sha256": replayed.sha256}
@@ -98,6 +99,7 @@ async def replay(request: Request, id: str, caller: Caller) -> Response:
             "identical": replayed.identical,
             "sha256": replayed.sha256,
             "detail": replayed.detail,
+            "drift": replayed.drift,
             "drawing": replayed.drawing,
             "document": document_json(replayed.document),
             "sse": replayed.sse.decode(),

@@ -136,13 +136,14 @@ SCHEMAS: dict[str, Schema] = {
         description="`set` names a model for each step that is to change.",
     ),
     "Replay": obj(
-        "id text identical sha256 detail drawing document sse",
+        "id text identical sha256 detail drift drawing document sse",
         {
             "id": TEXT,
             "text": TEXT,
             "identical": FLAG,
             "sha256": TEXT,
             "detail": TEXT,
+            "drift": TEXT,
             "drawing": TEXT,
             "document": ref("Document"),
             "sse": TEXT,

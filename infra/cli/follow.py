@@ -23,8 +23,9 @@ Opened = AbstractContextManager[httpx.Response]
 
 
 def events(client: Client, open_first: Callable[[str], Opened]) -> Iterator[Sent]:
-    """Events up to the final one. `open_first` starts the work, under a key that makes asking again safe; once an
-    event has come, a dropped connection is resumed after the last one seen, and nothing is shown twice."""
+    """Events up to the final one. `open_first` starts the work, under a key of its own; once an event has come, a
+    dropped connection is resumed after the last one seen, and nothing is shown twice. A connection that is lost before
+    that is not asked again: it may have begun a document already, and a second one would be paid too."""
     ticket = str(uuid4())
     run, seen, failures = "", 0, 0
     while True:
@@ -45,7 +46,7 @@ def events(client: Client, open_first: Callable[[str], Opened]) -> Iterator[Sent
             raise Broken("the stream ended before the document did")
         except Broken as error:
             failures += 1
-            if failures >= TRIES or (not run and isinstance(error.__cause__, httpx.ConnectError)):
+            if failures >= TRIES or not run:
                 raise _lost(client, run, error) from None
             time.sleep(WAITS[min(failures, len(WAITS)) - 1])
 
@@ -225,8 +226,13 @@ def _reopen(client: Client, run: str, seen: int) -> Opened:
 
 
 def _lost(client: Client, run: str, error: Broken) -> Trouble:
-    if not run:
+    if not run and isinstance(error.__cause__, httpx.ConnectError):
         return client.unreachable(error)
+    if not run:
+        return Trouble(
+            f"The connection to {client.target.url} was lost before the first event ({error}).\n"
+            "The document may have been begun all the same; `chatsmart replay last` shows the newest one."
+        )
     return Trouble(
         f"The connection to {client.target.url} was lost ({error}) and did not come back.\n"
         f"The document goes on without us: chatsmart replay {run}"

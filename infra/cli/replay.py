@@ -37,6 +37,7 @@ def replay(run: str, *, verify: bool, draw: bool, as_json: bool, url: str | None
         "sha256": again.sha256,
         "text_sha256": sha256(again.document.text.encode()).hexdigest(),
         "detail": again.detail,
+        "drift": again.drift,
     }
     if as_json:
         put(found if verify else {**found, "text": again.document.text, "drawing": again.drawing})
@@ -48,6 +49,8 @@ def replay(run: str, *, verify: bool, draw: bool, as_json: bool, url: str | None
         print(f"events    {found['events']} in {found['bytes']} bytes, sha256 {found['sha256']}")
         print(f"document  {len(again.document.text)} characters, sha256 {found['text_sha256']}")
         print("identical" if again.identical else f"NOT identical: {again.detail}")
+        if again.drift:
+            print(f"drift     today's pipeline would tell it otherwise: {again.drift}")
     else:
         text = again.document.text
         sys.stdout.write(text if text.endswith("\n") else text + "\n")

@@ -25,8 +25,8 @@ from shared.core.faults import (
 from shared.core.ids import RunId, run_id, trace_of
 from shared.core.money import Micros, show
 from shared.core.tenant import Principal
+from shared.documents.begun import as_begun
 from shared.documents.orders import Order, read_order
-from shared.documents.pipeline import Pipeline
 from shared.documents.replayed import Replayed, replayed
 from shared.documents.tape import entries_to_json
 from shared.documents.view import fault_json
@@ -35,7 +35,6 @@ from shared.guard.spend import settle
 from shared.models.catalogue import Catalogue
 from shared.ports.shelf import Document
 from shared.runtime.budget import Quote
-from shared.runtime.graph import Graph
 
 _POLL_SECONDS = 0.05
 """How often a document is looked at while its event stream is not there (yet, or any longer)."""
@@ -80,17 +79,16 @@ class Documents:
             ],
         }
 
-    async def start(
-        self,
-        principal: Principal,
-        order: Order,
-        *,
-        graph: Graph[Any, Any] | None = None,
-        parent: RunId | None = None,
-    ) -> Document:
+    async def start(self, principal: Principal, order: Order) -> Document:
         """Hold the money, put the document on the shelf and begin. Raises OverBudget before anything is stored."""
-        pipeline = order.pipeline if graph is None else replace(order.pipeline, graph=graph)
-        self._affordable(pipeline, order)
+        self._affordable(order)
+        document = await self._shelved(principal, order)
+        self.works.begin(document, order.pipeline, order.given)
+        return document
+
+    async def _shelved(self, principal: Principal, order: Order, parent: RunId | None = None) -> Document:
+        """A new document, its money held. Whatever fails leaves neither."""
+        pipeline = order.pipeline
         stores = self.stores
         now = stores.clock.now()
         run = run_id("doc", stores.ids.uuid())
@@ -116,7 +114,6 @@ class Documents:
         except BaseException:
             await asyncio.shield(settle(stores.ledger, principal.tenant, run, Micros(0)))
             raise
-        self.works.begin(document, pipeline, order.given)
         return document
 
     async def wait(self, principal: Principal, run: RunId, seconds: float) -> Document:
@@ -184,8 +181,12 @@ class Documents:
         return entries_to_json(await self._tape(principal, run))
 
     async def rerun(self, principal: Principal, run: RunId, swaps: Mapping[str, str]) -> Document:
-        """The same order again, on today's models, some steps on others. Raises NotYours, BadRequest, UnknownModel."""
+        """The same order again, as a document of its own: without `swaps` all of it on today's models; with some, those
+        steps on the models named and what follows from them, and all else out of the log, free. Raises NotYours,
+        Conflict while the document is being written, BadRequest, UnknownModel."""
         before = await self.get(principal, run)
+        if before.status == "running":
+            raise Conflict("The document is still being written.")
         pipeline = self.stores.registry.get(before.pipeline)
         if pipeline is None:
             raise Conflict(f"The pipeline '{before.pipeline}' is not served any longer.")
@@ -195,9 +196,14 @@ class Documents:
         except BadGraph as fault:
             raise BadRequest(fault.message, param="set") from None
         order = read_order(self.stores.registry, {"pipeline": pipeline.name, "brief": before.given})
-        return await self.start(
-            principal, replace(order, budget=before.budget), graph=graph, parent=before.id
-        )
+        order = replace(order, pipeline=replace(pipeline, graph=graph), budget=before.budget)
+        tape = await self._tape(principal, run) if swaps else ()
+        document = await self._shelved(principal, order, parent=before.id)
+        if swaps:
+            self.works.vary(document, pipeline, tape, ladders)
+        else:
+            self.works.begin(document, pipeline, order.given)
+        return document
 
     async def cancel(self, principal: Principal, run: RunId) -> Document:
         """Stop writing; what was spent stays in the log. A finished document stays as it is. Raises NotYours, and
@@ -237,7 +243,7 @@ class Documents:
             raise Conflict(f"The pipeline '{document.pipeline}' takes other fields now.") from None
         tape = await stores.log.tape(document.tenant, document.id)
         if tape:
-            pipeline = replace(pipeline, graph=self._as_begun(pipeline.graph, tape[0]))
+            pipeline = replace(pipeline, graph=as_begun(pipeline.graph, tape[0], self.catalogue))
         worst = pipeline.graph.quote(given).micros
         held = worst if document.budget is None else min(worst, document.budget)
         await stores.ledger.hold(document.tenant, document.id, Micros(held), stores.month_cap)
@@ -246,19 +252,6 @@ class Documents:
             return
         seen = await stores.bus.so_far(document.tenant, document.id)
         self.works.take_over(document, pipeline, tape, seen)
-
-    def _as_begun(self, graph: Graph[Any, Any], first: Entry) -> Graph[Any, Any]:
-        """The graph with the models that the run began with: those of a re-run are not the pipeline's own."""
-        now = {node.step.name: tuple(spec.name for spec in node.step.ladder) for node in graph.nodes}
-        then = first.body["ladders"].items()
-        known = set(self.catalogue.names())
-        return graph.with_ladders(
-            {
-                step: tuple(self.catalogue.get(name) for name in names)
-                for step, names in then
-                if now.get(step, tuple(names)) != tuple(names) and known.issuperset(names)
-            }
-        )
 
     async def _give_up(self, document: Document, fault: Fault) -> None:
         """End a document that can't be gone on with, saying why; nothing of it is paid."""
@@ -274,11 +267,11 @@ class Documents:
             raise NotYours(f"There is no run '{run}'.")
         return entries
 
-    def _affordable(self, pipeline: Pipeline, order: Order) -> None:
+    def _affordable(self, order: Order) -> None:
         """Refuse at once a budget that can't buy the shortest answer from the cheapest model of each step."""
         if order.budget is None:
             return
-        now = self.stores.clock.now()
+        now, pipeline = self.stores.clock.now(), order.pipeline
         least = sum(
             min((spec.worst_case(0, _LEAST_OUTPUT, now) for spec in node.step.ladder), default=0)
             for node in pipeline.graph.nodes

@@ -10,8 +10,10 @@ from shared.core.entry import Entry
 from shared.core.event import Event
 from shared.core.faults import Conflict, Fault
 from shared.core.money import ZERO, Micros
+from shared.documents.begun import as_begun
 from shared.documents.finish import finished_json
 from shared.documents.pipeline import Registry
+from shared.models.catalogue import Catalogue
 from shared.ports.shelf import Document, StepLine
 from shared.runtime.run import replay
 from shared.runtime.tally import recorded
@@ -69,10 +71,9 @@ async def _again(registry: Registry, tape: Tape, entries: Sequence[Entry]) -> tu
         pipeline = registry.get(name)
         if pipeline is None:
             return "", f"The pipeline '{name}' is not served any longer.", None
-        again = await replay(
-            pipeline.graph, entries, render=lambda view: finished_json(view, pipeline, budget)
-        )
-        return pipeline.graph.draw(again.view), "", None
+        graph = as_begun(pipeline.graph, tape.run, Catalogue())
+        again = await replay(graph, entries, render=lambda view: finished_json(view, pipeline, budget))
+        return graph.draw(again.view), "", None
     except Fault as fault:
         return "", fault.message, None
 

@@ -1,7 +1,7 @@
 """Doing the work of a document: run the graph, write the result, settle the money. In that order, once."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -25,7 +25,8 @@ from shared.ports.models import Models
 from shared.ports.shelf import Document, Shelf
 from shared.runtime.course import Context
 from shared.runtime.journal import Conclude
-from shared.runtime.run import resume, run
+from shared.runtime.run import resume, run, what_if
+from shared.runtime.step import Ladder
 from shared.runtime.view import RunView
 
 BEAT_SECONDS = 10.0
@@ -78,6 +79,14 @@ class Works:
         work = resume(pipeline.graph, tape, self._context(document, pipeline), seen=seen, conclude=conclude)
         self._launch(document, work)
 
+    def vary(
+        self, document: Document, pipeline: Pipeline, tape: Sequence[Entry], ladders: Mapping[str, Ladder]
+    ) -> None:
+        """Write a document anew from another one's log, with other models for some steps."""
+        conclude = self._conclude(document, pipeline)
+        context = self._context(document, pipeline)
+        self._launch(document, what_if(pipeline.graph, tape, ladders, context, conclude=conclude))
+
     async def cancel(self, run_id: RunId) -> bool:
         """Stop a document and wait until it is written down. False where this process is not working on it."""
         task = self.tasks.get(run_id)
@@ -96,7 +105,7 @@ class Works:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _launch(self, document: Document, work: Awaitable[RunView]) -> None:
+    def _launch(self, document: Document, work: Awaitable[object]) -> None:
         task = asyncio.create_task(self._see_through(document, work), name=document.id)
         self.tasks[document.id] = task
         task.add_done_callback(self._forget)
@@ -106,7 +115,7 @@ class Works:
         if not task.cancelled() and (error := task.exception()) is not None:
             _LINES.error("run broke", run=task.get_name(), exc_info=error)
 
-    async def _see_through(self, document: Document, work: Awaitable[RunView]) -> None:
+    async def _see_through(self, document: Document, work: Awaitable[object]) -> None:
         beating = asyncio.create_task(self._beat(document))
         ours = True
         try:

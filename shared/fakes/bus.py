@@ -54,10 +54,6 @@ class MemoryBus:
         """See the port."""
         return tuple(self._streams.get((tenant, run), ()))
 
-    async def exists(self, tenant: TenantId, run: RunId) -> bool:
-        """See the port."""
-        return (tenant, run) in self._streams
-
     async def forget(self, tenant: TenantId, run: RunId) -> None:
         """Drop a stream."""
         async with self._news:

@@ -22,7 +22,3 @@ class Bus(Protocol):
     async def so_far(self, tenant: TenantId, run: RunId) -> Sequence[Event]:
         """All events that the stream holds now, without waiting for more; empty where there is none."""
         ...
-
-    async def exists(self, tenant: TenantId, run: RunId) -> bool:
-        """Whether the stream is still kept."""
-        ...

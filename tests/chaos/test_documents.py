@@ -85,7 +85,7 @@ async def test_a_failing_provider_is_replaced_by_the_next_rung(house: House, fau
         assert not second["fault"]
         assert step["cost_micros"] == second["cost"]
         replayed = (await client.post(f"/v1/documents/{document['id']}/replay")).json()
-        assert (replayed["identical"], replayed["document"]["text"]) == (True, document["text"])
+        assert (replayed["identical"], replayed["drift"], replayed["text"]) == (True, "", document["text"])
     assert (await house.quiet()).spent == document["cost_micros"]
 
 
@@ -129,7 +129,7 @@ async def test_everything_down_is_a_clear_failure(house: House, fault: Fault) ->
         assert document["error"]["code"].startswith("provider_")
         assert document["error"]["message"]
         replayed = (await client.post(f"/v1/documents/{document['id']}/replay")).json()
-        assert replayed["identical"] is True
+        assert (replayed["identical"], replayed["drift"]) == (True, "")
     balance = await house.quiet()
     assert (balance.held, balance.spent) == (0, 0)
 

@@ -127,7 +127,7 @@ async def test_a_rerun_asks_todays_models_as_told(house: House) -> None:
         assert again["id"] != first["id"]
         assert {step["name"]: step["model"] for step in again["steps"]}["draft"] == "gpt-6-luna"
         replayed = (await client.post(f"/v1/documents/{again['id']}/replay")).json()
-        assert (replayed["identical"], replayed["detail"]) == (True, "")
+        assert (replayed["identical"], replayed["detail"], replayed["drift"]) == (True, "", "")
         assert (await client.post(path, json={"set": {"nothing": "gpt-6-luna"}})).status_code == 400
         unknown = await client.post(path, json={"set": {"draft": "gpt-99"}})
         assert (unknown.status_code, unknown.json()["code"]) == (404, "model_not_found")

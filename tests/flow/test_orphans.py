@@ -65,7 +65,7 @@ async def check_whole(
     assert [event.position for event in events] == list(range(1, len(events) + 1))
     assert events[: len(seen)] == seen
     replayed = await engine.documents.replay(who, run)
-    assert (replayed.identical, replayed.detail) == (True, "")
+    assert (replayed.identical, replayed.detail, replayed.drift) == (True, "", "")
     assert replayed.events == tuple(events)
     balance = await engine.documents.stores.ledger.balance(who.tenant, Micros(10**12))
     assert (balance.held, balance.spent) == (0, document.cost)

@@ -130,7 +130,7 @@ async def test_redis_down_fails_closed(servers: Servers, own: Stores, tenant: Te
             own.ledger.settle(tenant, run(), Micros(1)),
             own.ledger.balance(tenant, CAP),
             own.bus.publish(tenant, run(), [event(2)]),
-            own.bus.exists(tenant, run()),
+            own.bus.so_far(tenant, run()),
             own.redis.ready(),
         ):
             with pytest.raises(Unavailable):

@@ -69,11 +69,6 @@ class RedisBus:
             entries: Any = await self._commands.xrange(_key(tenant, run))
         return tuple(_event(id_, fields) for id_, fields in entries)
 
-    async def exists(self, tenant: TenantId, run: RunId) -> bool:
-        """See the port."""
-        with reached():
-            return bool(await self._commands.exists(_key(tenant, run)))
-
     async def _page(self, key: str, last: int, *, wait: bool) -> list[tuple[bytes, dict[bytes, bytes]]]:
         """Entries past `last`; none where none came for a while."""
         client = self._waiting if wait else self._commands
