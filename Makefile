@@ -24,7 +24,7 @@ check: install ## formatter, linter, types, import contracts, structure rules
 	@$(PY) -m mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo > .venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
 	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PY) -m pytest tests/structure -q --noconftest --numprocesses=0 \
-		-p xdist -p pytest_timeout -p pytest_asyncio -p no:cacheprovider
+		-p xdist -p pytest_timeout -p pytest_asyncio.plugin -p no:cacheprovider
 
 format: install ## rewrite the sources as `check` wants them
 	@$(PY) -m ruff check --quiet --fix-only . && $(PY) -m ruff format --quiet .
