@@ -106,10 +106,10 @@ async def _create_database(admin_dsn: str) -> None:
 
 async def _seed(folder: Path, database_url: str) -> str:
     """The demo tenant and its key: the same at every start, written to a file that only its owner reads."""
-    key = await asyncio.to_thread(_demo_key, folder)
-    digest = sha256(key.encode()).digest()
     database = await Database.open(database_url, size=1)
     try:
+        key = await asyncio.to_thread(_demo_key, folder)
+        digest = sha256(key.encode()).digest()
         await PostgresLog(database).ensure_partitions()
         keys = PostgresKeys(database)
         now = SystemClock().now()
@@ -120,15 +120,22 @@ async def _seed(folder: Path, database_url: str) -> str:
             name = KeyId(f"key_{digest.hex()[:32]}")
             scopes: frozenset[Scope] = frozenset({"member", "operator"})
             demo = ApiKey(name, DEMO_TENANT, "Demo key of this machine", key[-4:], scopes, now)
-            await _create(keys, demo, digest)
+            if not await _create(keys, demo, digest):
+                # It was revoked: whoever starts the home owns it, and needs a key that works.
+                (folder / "key").unlink(missing_ok=True)
+                return await _seed(folder, database_url)
     finally:
         await database.close()
     return key
 
 
-async def _create(keys: PostgresKeys, demo: ApiKey, digest: bytes) -> None:
-    with contextlib.suppress(Conflict):
+async def _create(keys: PostgresKeys, demo: ApiKey, digest: bytes) -> bool:
+    """Whether the key works now: made here, or by another start at the same moment; False where it was revoked."""
+    try:
         await keys.create(demo, digest)
+    except Conflict:
+        return await keys.principal(digest, demo.created) is not None
+    return True
 
 
 def _demo_key(folder: Path) -> str:

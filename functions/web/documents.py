@@ -28,6 +28,7 @@ _RUN = re.compile(RUN)
 _MOST_SWAPS = 100
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
 After = Annotated[str | None, Query(pattern=RUN, description="`next` of the page before.")]
+Cursor = Annotated[str | None, Query(pattern=RUN, description="The same as `after`.")]
 Prefer = Annotated[str | None, Header(description="`respond-async`: answer 202 at once.")]
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", description="The last event seen.")]
 
@@ -53,7 +54,12 @@ async def create(request: Request, caller: Caller, prefer: Prefer = None) -> Res
 
 @router.get("/v1/documents", **describe("DocumentList", "A page, newest first"))
 async def listed(
-    request: Request, caller: Caller, after: After = None, limit: Limit = 20, pipeline: str | None = None
+    request: Request,
+    caller: Caller,
+    after: After = None,
+    cursor: Cursor = None,
+    limit: Limit = 20,
+    pipeline: str | None = None,
 ) -> Response:
     """The tenant's documents, newest first, without their texts."""
     services = engine(request)
@@ -61,7 +67,7 @@ async def listed(
         raise BadRequest(
             f"'pipeline' must be one of: {', '.join(sorted(services.pipelines))}.", param="pipeline"
         )
-    found = await services.documents.listed(caller, after, limit + 1, pipeline)
+    found = await services.documents.listed(caller, after or cursor, limit + 1, pipeline)
     page = [summary_json(document) for document in found[:limit]]
     return Json({"data": page, "next": found[limit - 1].id if len(found) > limit else None})
 
@@ -123,6 +129,11 @@ async def replay(request: Request, id: str, caller: Caller) -> Response:
 async def rerun(request: Request, id: str, caller: Caller, prefer: Prefer = None) -> Response:
     """Write the document again with today's models, some steps on others: `{"set": {"draft": "gpt-6-luna"}}`."""
     given = await json_body(request)
+    unknown = sorted(set(given) - {"set", "stream"})
+    if unknown:
+        raise BadRequest(
+            f"A re-run takes 'set' and 'stream', not '{unknown[0][:80]}'.", param=unknown[0][:80]
+        )
     if not isinstance(given.get("stream", False), bool):
         raise BadRequest("'stream' must be true or false.", param="stream")
     document = await engine(request).documents.rerun(caller, run(id), _swaps(given.get("set")))

@@ -41,10 +41,11 @@ async def listed(
     request: Request,
     caller: Caller,
     after: Annotated[str | None, Query(pattern=KEY, description="`next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(pattern=KEY, description="The same as `after`.")] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 20,
 ) -> Response:
     """The tenant's keys, newest first; never the keys themselves."""
-    found = await _ring(request).listed(caller, after, limit + 1)
+    found = await _ring(request).listed(caller, after or cursor, limit + 1)
     return Json(
         {
             "data": [_json(key) for key in found[:limit]],

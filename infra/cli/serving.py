@@ -1,6 +1,7 @@
 """Serving the web app on a socket that is already ours, until told to stop."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -52,6 +53,9 @@ async def serving(settings: Settings, sock: socket.socket) -> AsyncIterator[asyn
             await _ready(task, server, address(sock))
             yield task
         finally:
+            # Streams that are open when the grace is over are cut, and their readers come back with Last-Event-ID:
+            # no reason for a stack trace each.
+            logging.getLogger("uvicorn.error").disabled = True
             server.should_exit = True
             await task
 

@@ -23,6 +23,7 @@ from shared.ports.log import Log
 from shared.ports.models import Models
 from shared.runtime.course import Context
 from shared.runtime.effects import Fx
+from shared.runtime.journal import shielded
 from shared.runtime.solo import Session
 
 Item = tuple[int, Chunk | Restarted]
@@ -131,8 +132,10 @@ class Chat:
         answering = Answering(self, principal, order, ladder)
         worst = worst_case(order.prompt, ladder, self.clock.now())
         try:
-            # Inside: whoever leaves while this is on its way may leave a hold behind.
-            await self.ledger.hold(principal.tenant, answering.run, Micros(worst * order.n), self.month_cap)
+            # Shielded: a hold whose caller leaves while it is on its way would land after it was released.
+            await shielded(
+                self.ledger.hold(principal.tenant, answering.run, Micros(worst * order.n), self.month_cap)
+            )
             await answering.begin()
         except BaseException:
             await answering.aclose()

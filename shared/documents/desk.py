@@ -35,6 +35,7 @@ from shared.guard.spend import settle
 from shared.models.catalogue import Catalogue
 from shared.ports.shelf import Document
 from shared.runtime.budget import Quote
+from shared.runtime.journal import shielded
 
 _POLL_SECONDS = 0.05
 """How often a document is looked at while its event stream is not there (yet, or any longer)."""
@@ -108,8 +109,8 @@ class Documents:
             parent=parent,
         )
         try:
-            # Inside: whoever leaves while this is on its way may leave a hold behind.
-            await stores.ledger.hold(principal.tenant, run, Micros(held), stores.month_cap)
+            # Shielded: a hold whose caller leaves while it is on its way would land after it was released.
+            await shielded(stores.ledger.hold(principal.tenant, run, Micros(held), stores.month_cap))
             await stores.shelf.put(document)
         except BaseException:
             await asyncio.shield(settle(stores.ledger, principal.tenant, run, Micros(0)))

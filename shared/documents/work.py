@@ -29,7 +29,7 @@ from shared.runtime.run import resume, run, what_if
 from shared.runtime.step import Ladder
 from shared.runtime.view import RunView
 
-BEAT_SECONDS = 10.0
+BEAT_SECONDS = 5.0
 """How often a running document says that it is alive; three missed beats make an orphan."""
 _LONG_AGO = timedelta(days=1)
 _LINES = structlog.get_logger("chatsmart")

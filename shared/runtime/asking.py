@@ -1,7 +1,7 @@
 """One call to the models: paid for, logged leg by leg, told to readers; or taken from the log (design laws 2 to 4)."""
 
 from asyncio import get_running_loop
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -288,7 +288,7 @@ class Talk:
             body["fault"] = fault_row(ended.fault)
         row = self._add(
             "outcome", self._leg, body, response=ended.response, usage=ended.usage,
-            cost=ended.cost, finish=ended.finish, fault="" if ended.fault is None else ended.fault.code,
+            cost=ended.cost, finish=ended.finish, fault=_code(ended, more),
             first_token_ms=ended.first_token_ms, total_ms=ended.total_ms,
         )  # fmt: skip
         self._fx.tally.add(row)
@@ -320,6 +320,13 @@ class Talk:
             text = "".join(self._buffer)
             self._buffer.clear()
             self._pieces.append([self._telling.token(self._fx.path, text), self._at, text])
+
+
+def _code(ended: LegEnded, more: Mapping[str, Any]) -> str:
+    """Why a leg delivered nothing. That its caller left is nobody's outage and must not look like one."""
+    if ended.fault is None:
+        return ""
+    return "caller_left" if "left" in more else ended.fault.code
 
 
 def say_cut(fx: "Fx", asked: Asked, leg: int | str) -> None:

@@ -81,8 +81,11 @@ def dearest(ladder: Iterable[ModelSpec], tokens: int) -> Micros:
         for usage in (Usage(input=tokens), Usage(input=tokens, cache_write=tokens), Usage(output=tokens)):
             worst = max(worst, ceil_usd(price.dollars(usage)))
         if price.cliff is not None and tokens > price.cliff.above:
-            split = Usage(input=price.cliff.above + 1, output=tokens - price.cliff.above - 1)
-            worst = max(worst, ceil_usd(price.dollars(split)))
+            # Just enough prompt to fall off the cliff, the rest written at the dearer price.
+            prompt = price.cliff.above + 1
+            for stored in (0, prompt):
+                split = Usage(input=prompt, cache_write=stored, output=tokens - prompt)
+                worst = max(worst, ceil_usd(price.dollars(split)))
     return worst
 
 

@@ -119,7 +119,11 @@ class Session:
             status, fault = "failed", of_ours(error, self._step.name)
         elif error is not None:
             status = "cancelled"
-        self.view = await shielded(_over(self._course, self._step.name, status, fault, self._began))
+        await shielded(self._end(status, fault))
+
+    async def _end(self, status: RunStatus, fault: Fault | None) -> None:
+        """Inside the shield, so that a cancellation at the very end can't lose what the session came to."""
+        self.view = await _over(self._course, self._step.name, status, fault, self._began)
 
 
 async def replay_session(tape: Tape, *, render: Render = plain) -> Replay:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
@@ -458,3 +459,21 @@ async def test_a_home_takes_addresses_that_are_given(folder: Path) -> None:
                 await database.close()
             assert len(listed) == 2
             assert all(key.created <= SystemClock().now() for key in listed)
+
+
+async def test_a_revoked_demo_key_is_replaced(tmp_path: Path) -> None:
+    """Whoever starts the home owns it: a start whose key was revoked makes a new one that works."""
+    async with local_home(tmp_path / "home") as first:
+        database = await Database.open(first.database_url, size=1)
+        keys = PostgresKeys(database)
+        known = await keys.principal(sha256(first.key.encode()).digest(), SystemClock().now())
+        assert known is not None
+        assert known.key is not None
+        await keys.revoke(first.tenant, known.key, SystemClock().now())
+        await database.close()
+    async with local_home(tmp_path / "home") as second:
+        assert second.key != first.key
+        database = await Database.open(second.database_url, size=1)
+        keys = PostgresKeys(database)
+        assert await keys.principal(sha256(second.key.encode()).digest(), SystemClock().now()) is not None
+        await database.close()

@@ -225,7 +225,7 @@ async def test_cancelling_reaches_the_provider_and_leaves_no_open_leg() -> None:
     assert len(home.models.left) == 1
     rows = await home.tape()
     assert [row.kind for row in rows] == ["run", "intent", "outcome", "step", "end"]
-    assert rows[2].fault == "provider_cut"
+    assert rows[2].fault == "caller_left"
     assert [piece[2] for piece in rows[2].body["pieces"]] == ["one "]
     assert rows[-1].finish == "cancelled"
     assert rows[-1].cost == rows[2].cost == 100

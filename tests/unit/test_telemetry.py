@@ -1,8 +1,10 @@
 """Spans and metrics are read off the log: what stands there, and nothing that must not leave."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from structlog.testing import capture_logs
 
@@ -22,6 +24,15 @@ LEG = Entry(
 )  # fmt: skip
 STEP = Entry(LEG.tenant, LEG.run, TRACE, 4, "step", LEG.at, step="draft", total_ms=1600, finish="finished")
 END = Entry(LEG.tenant, LEG.run, TRACE, 5, "end", LEG.at, total_ms=2000, finish="finished")
+
+
+@pytest.fixture(autouse=True)
+def plain_lines() -> Iterator[None]:
+    """Log lines as they are before anyone configured them: another test's engine may have."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
