@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx
 
-from infra.cli.client import Broken, Client, Json, connect
+from infra.cli.client import Broken, Client, Json, connect, no_text
 from infra.cli.follow import dollars
 from infra.cli.screen import put, say
 from infra.cli.sse import read
@@ -19,7 +19,10 @@ def chat(
 ) -> None:
     """Ask, and print the answer as it comes."""
     if question == "-":
-        question = sys.stdin.read()
+        try:
+            question = sys.stdin.read()
+        except UnicodeDecodeError:
+            raise no_text() from None
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": question})
     body: Json = {

@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import httpx
 
-from infra.cli.target import Target, find
+from infra.cli.refusals import Refusal, sentence
+from infra.cli.target import Target, find, no_server
 from infra.cli.trouble import Trouble
 
 Json = dict[str, Any]
@@ -59,6 +60,8 @@ class Client:
             answer = self._http.request(method, path, json=body, params=params, headers=headers)
         except httpx.TransportError as error:
             raise self.unreachable(error) from None
+        except UnicodeEncodeError:
+            raise no_text() from None
         self._check(answer)
         if not answer.content:
             return {}
@@ -85,26 +88,24 @@ class Client:
                 yield answer
         except httpx.TransportError as error:
             raise Broken(str(error) or type(error).__name__) from error
+        except UnicodeEncodeError:
+            raise no_text() from None
 
     def unreachable(self, error: Exception) -> Trouble:
         """What to say where no server answers."""
-        reason = str(error) or type(error).__name__
-        return Trouble(
-            f"No ChatSmart server answers at {self.target.url} ({reason}).\n"
-            "Start one with `chatsmart up`, or name another with --url."
-        )
+        return no_server(self.target.url, error)
 
     def _check(self, answer: httpx.Response) -> None:
         if answer.status_code < 400:
             return
-        told = _told(answer)
+        told, slug = _told(answer)
         if answer.status_code == 401:
             told = f"{self.target.url} refused the key: {told}\nPass another with --key or CHATSMART_KEY."
         elif answer.status_code >= 500:
             told = (
                 f"{told}\nThe server failed ({answer.status_code}); `chatsmart doctor` looks for the cause."
             )
-        raise Trouble(told)
+        raise Refusal(told, slug)
 
 
 def connect(url: str | None, key: str | None) -> Client:
@@ -126,17 +127,22 @@ def named(client: Client, run: str) -> str:
     return run
 
 
-def _told(answer: httpx.Response) -> str:
-    """What a refusal says, from a problem document or from OpenAI's error shape."""
+def no_text() -> Trouble:
+    """What to say of bytes that are no text."""
+    return Trouble("What was given is no text: it holds bytes that are not UTF-8.", code=2)
+
+
+def _told(answer: httpx.Response) -> tuple[str, str]:
+    """What a refusal says, and its code, from a problem document or from OpenAI's error shape."""
     try:
         body = json.loads(answer.content)
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        return f"The server answered {answer.status_code} {answer.reason_phrase}."
+        return f"The server answered {answer.status_code} {answer.reason_phrase}.", ""
     error = body.get("error")
     if isinstance(error, dict):
         body = error
     said = body.get("detail") or body.get("message") or body.get("title") or f"status {answer.status_code}"
-    advice = body.get("advice")
-    return f"{said} {advice}" if advice else str(said)
+    slug = str(body.get("code") or "")
+    return sentence(str(said), str(body.get("advice") or ""), slug), slug

@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 
 from infra.cli.client import Broken, Client, Json
+from infra.cli.refusals import sentence
 from infra.cli.screen import Screen, put, say
 from infra.cli.sse import Sent, read
 from infra.cli.trouble import Trouble
@@ -175,9 +176,9 @@ def _final(name: str, data: Json) -> Json:
     error = data.get("error") or document.get("error") or data
     told = error if isinstance(error, dict) else {"message": str(error)}
     reason = told.get("message") or told.get("detail") or "no reason was given"
-    advice = f" {told['advice']}" if told.get("advice") else ""
+    why = sentence(str(reason), str(told.get("advice") or ""), str(told.get("code") or ""))
     run = document.get("id") or data.get("id") or ""
-    raise Trouble(f"The document failed: {reason}{advice}\n{run}".rstrip())
+    raise Trouble(f"The document failed: {why}\n{run}".rstrip())
 
 
 def _emit(event: Sent) -> tuple[str, Json]:

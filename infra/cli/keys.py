@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from infra.cli.client import Json, connect
-from infra.cli.screen import put, say
+from infra.cli.screen import put, say, shut_stdout
 from infra.cli.trouble import Trouble
 
 
@@ -15,10 +15,17 @@ def create(name: str, days: int | None, *, as_json: bool, url: str | None, key: 
         body["expires"] = (datetime.now(UTC) + timedelta(days=days)).isoformat()
     with connect(url, key) as client:
         made = client.call("POST", "/v1/keys", body, headers={"Idempotency-Key": str(uuid4())})
-    if as_json:
-        put(made)
-        return
-    print(_secret(made))
+    try:
+        if as_json:
+            put(made)
+            return
+        print(_secret(made), flush=True)
+    except OSError as error:
+        shut_stdout()
+        raise Trouble(
+            f"The key was made, but it can't be written out ({error.strerror}) and is not shown again.\n"
+            f"End it: chatsmart keys revoke {made.get('id')}"
+        ) from None
     say(f"{made.get('id')} '{name}'. Keep the key: it is stored as a digest and can't be shown again.")
 
 

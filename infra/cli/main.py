@@ -1,15 +1,20 @@
 """`chatsmart VERB`. Each verb's module is imported when the verb is called, so that help and completion are instant."""
 
+import errno
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from infra.cli.options import AsJson, Key, Url
+from infra.cli.refusals import sentence
 from infra.cli.trouble import Trouble
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE}
 
 
 class _Verbs(TyperGroup):
@@ -25,14 +30,21 @@ class _Verbs(TyperGroup):
             _complain(str(trouble))
             raise typer.Exit(trouble.code) from None
         except Fault as fault:
-            _complain(f"{fault.message} {fault.advice}".rstrip())
+            _complain(sentence(fault.message, fault.advice, fault.code))
             raise typer.Exit(2 if fault.code == "bad_settings" else 1) from None
 
 
 def _complain(text: str) -> None:
     if text:
-        sys.stdout.flush()
-        sys.stderr.write(text + "\n")
+        try:
+            sys.stdout.flush()
+        except OSError:
+            from infra.cli.screen import shut_stdout
+
+            shut_stdout()
+        with suppress(OSError):
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
 
 
 app = typer.Typer(
@@ -51,6 +63,23 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 
 RunId = Annotated[str, typer.Argument(metavar="ID", help="doc_… or chat_…; last is the newest document.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"chatsmart {version('chatsmart')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """ChatSmart: run it, write with it, look into what it did."""
 
 
 @app.command()
@@ -175,7 +204,7 @@ def clean() -> None:
 @keys_app.command("create")
 def keys_create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
-    days: Annotated[int | None, typer.Option(min=1, help="Expires after so many days.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Expires after so many days.")] = None,
     as_json: AsJson = False,
     url: Url = None,
     key: Key = None,
@@ -218,12 +247,30 @@ def audit_verify(as_json: AsJson = False, url: Url = None, key: Key = None) -> N
 def main() -> None:
     """The entry point. A defect of ours is told in a line as well; `python -X dev -m infra.cli …` shows its trace."""
     try:
-        app(prog_name="chatsmart")
+        try:
+            app(prog_name="chatsmart")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            if sys.flags.dev_mode:
+                raise
+            _broke(error)
+        from infra.cli.screen import shut_stdout
+
+        shut_stdout()
+        if error.errno != errno.EPIPE:  # a reader that has seen enough is no trouble
+            _complain(f"The output can't be written: {error.strerror}.")
+        sys.exit(1)
     except Exception as error:  # the edge of the process
         if sys.flags.dev_mode:
             raise
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        _complain(
-            f"chatsmart broke: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno}). Please report it."
-        )
-        sys.exit(1)
+        _broke(error)
+
+
+def _broke(error: Exception) -> NoReturn:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    _complain(
+        f"chatsmart broke: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno}). Please report it."
+    )
+    sys.exit(1)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from infra.cli.named_stores import postgres
 from infra.cli.screen import put, say
 from infra.cli.trouble import Trouble
 from infra.local import home
@@ -38,6 +39,7 @@ def migrate(*, as_json: bool) -> None:
 
 async def _apply(settings: Settings) -> Sequence[str]:
     if settings.database_admin_url:
+        await postgres("DATABASE_ADMIN_URL", settings.database_admin_url)
         return await apply(settings.database_admin_url, app_dsn=settings.database_url)
     # Opening the embedded home migrates it; what it applied is the difference, and there is none to tell.
     async with home(settings.home, redis_url="unused") as opened:

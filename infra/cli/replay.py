@@ -17,7 +17,7 @@ def replay(run: str, *, verify: bool, draw: bool, as_json: bool, url: str | None
         run = named(client, run)
         rows = _tape(client, run)
     # Imported while sockets are open, so that nothing but the rebuilding happens behind the shut door.
-    from shared.core.faults import Fault
+    from shared.core.faults import Conflict, Fault
     from shared.documents.replayed import replayed
     from shared.documents.tape import entries_from_json
     from shared.pipelines import PIPELINES
@@ -25,6 +25,8 @@ def replay(run: str, *, verify: bool, draw: bool, as_json: bool, url: str | None
     try:
         with sockets_shut():
             again = asyncio.run(replayed(PIPELINES, entries_from_json(rows)))
+    except Conflict:
+        raise Trouble(f"{run} is not over yet. When it is: chatsmart replay {run}") from None
     except Fault as fault:
         raise Trouble(f"{run} can't be rebuilt: {fault.message}") from None
     found = {

@@ -1,8 +1,10 @@
 """Where a verb's words go: the document on stdout, progress on stderr, a bar only where a person watches."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,8 +22,18 @@ def put(value: Mapping[str, Any]) -> None:
 
 def say(text: str) -> None:
     """A line of news, on stderr."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    # News that nobody can read must not end the work that it is about.
+    with suppress(OSError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def shut_stdout() -> None:
+    """After stdout failed: what is still in its buffer goes nowhere, so that the end of the process is quiet."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 class Screen:

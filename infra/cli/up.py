@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.cli.listening import bind, shut, url
+from infra.cli.named_stores import answering
 from infra.cli.screen import put, say
 from infra.cli.simulated import simulator
 from infra.cli.target import KEY_FILE, SERVER_FILE, born, running
@@ -87,6 +88,9 @@ async def _until_told(settings: Settings, sock: socket.socket, as_json: bool) ->
 
 async def _work(settings: Settings, sock: socket.socket, stop: asyncio.Event, as_json: bool) -> None:
     async with AsyncExitStack() as stack:
+        await answering(settings)
+        if stop.is_set():
+            return
         if not as_json:
             say(_starting(settings))
         home, settings = await _grounds(settings, stack)
@@ -152,10 +156,15 @@ def _note(home: Path, address: str) -> Iterator[None]:
 
 
 def _starting(settings: Settings) -> str:
-    if settings.database_url and settings.redis_url:
+    embedded = [
+        name
+        for name, given in (("Postgres", settings.database_url), ("Redis", settings.redis_url))
+        if not given
+    ]
+    if not embedded:
         return "Starting …"
     first = "" if (settings.home / KEY_FILE).exists() else "; the first time takes a few seconds more"
-    return f"Starting Postgres and Redis on {settings.home}{first} …"
+    return f"Starting {' and '.join(embedded)} on {settings.home}{first} …"
 
 
 def _tell(up: Running, as_json: bool) -> None:

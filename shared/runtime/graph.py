@@ -312,7 +312,7 @@ def _nearest(edge: Edge, producers: Mapping[Edge, Step | None]) -> str:
 
 
 def _near(name: str, names: Sequence[str]) -> str:
-    close = get_close_matches(name, names, 1, 0.0)
+    close = get_close_matches(name, names, 1)
     return f"; nearest is '{close[0]}'" if close else ""
 
 

@@ -1,17 +1,23 @@
 """`chatsmart up`, as a person meets it: it starts, serves, stops, and leaves nothing running and nothing lost."""
 
 import json
+import os
 import shlex
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from tests.flow.started import all_gone, end, environment, launch, remaining, started
+
+if TYPE_CHECKING:
+    import psutil
 
 pytestmark = pytest.mark.xdist_group("up")
 
@@ -99,6 +105,64 @@ def test_ctrl_c_during_the_start_ends_it(tmp_path: Path, after: float, times: in
         assert all_gone(home, 5) == []
     finally:
         end(process)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_while_the_keeper_starts_ends_it(tmp_path: Path, times: int) -> None:
+    """A terminal's Ctrl-C goes to every process of the group; at the keeper's birth too it ends quietly, and all."""
+    import psutil
+
+    home = tmp_path / "home"
+    process = subprocess.Popen(
+        launch_words(), cwd=tmp_path, env=environment(home), stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        begun = time.monotonic()
+        while not _names_keeper(psutil.Process(process.pid)) and time.monotonic() < begun + 20:
+            assert process.poll() is None
+        for _ in range(times):
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.02)
+        _, err = process.communicate(timeout=40)
+        assert process.returncode in (0, 130)
+        assert err.splitlines()[1:] == []
+        assert all_gone(home, 5) == []
+    finally:
+        end(process)
+
+
+def _names_keeper(process: "psutil.Process") -> bool:
+    import psutil
+
+    for child in process.children(recursive=True):
+        with suppress(psutil.Error):
+            if "embedded.keeper" in " ".join(child.cmdline()):
+                return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("REDIS_URL", "redis://:hush@127.0.0.1:1", "127.0.0.1:1"),
+        ("DATABASE_URL", "postgresql://me:hush@127.0.0.1:1/x", "127.0.0.1:1"),
+        ("DATABASE_URL", "hush@somewhere", "is no address"),
+        ("REDIS_URL", "redis://127.0.0.1:hush", "is no address"),
+    ],
+)
+def test_a_store_that_is_not_there_is_told(tmp_path: Path, name: str, value: str, said: str) -> None:
+    """Setting and address in at most two lines, no password, no trace, and nothing is started for it."""
+    done = subprocess.run(
+        launch_words(), cwd=tmp_path, env=environment(tmp_path / "home", **{name: value}),
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith(name)
+    assert said in done.stderr
+    assert "hush" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_busy_port_is_told(tmp_path: Path) -> None:

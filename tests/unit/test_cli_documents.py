@@ -1,6 +1,8 @@
 """`chatsmart generate` and `rerun` against a server that answers, refuses, cuts and fails."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,10 @@ from typer.testing import CliRunner, Result
 
 from infra.cli import follow
 from infra.cli.main import app
-from tests.unit.loopback import Answer, Loopback, event, loopback, problem, stream
+from infra.cli.refusals import sentence
+from tests.unit.loopback import Answer, Loopback, as_json, event, loopback, problem, stream
 
+FULL = Path("/dev/full")
 TRACE = "ab" * 16
 RUN = f"doc_{TRACE}"
 STEPS = ["research", "polish"]
@@ -208,6 +212,100 @@ def test_wrong_usage_ends_with_two(server: Loopback, words: list[str], said: str
     assert done.exit_code == 2
     assert said in done.stderr
     assert not server.asked
+
+
+@pytest.mark.parametrize("where", [".", "shut.md", "nowhere/tea.md"])
+def test_a_file_that_cannot_be_written_costs_nothing(server: Loopback, tmp_path: Path, where: str) -> None:
+    """A folder, a file that is there and shut, and a missing folder are refused before the request."""
+    (tmp_path / "shut.md").symlink_to(tmp_path / "gone" / "tea.md")
+    done = run(server, "generate", "article", "--brief", "tea", "--out", str(tmp_path / where))
+    assert done.exit_code == 2
+    assert not server.asked
+    assert [path.name for path in tmp_path.iterdir()] == ["shut.md"]
+
+
+def test_a_refused_document_leaves_no_file(server: Loopback, tmp_path: Path) -> None:
+    """Whether a file can be written is tried without leaving one behind."""
+    server.on("POST /v1/documents", problem(402, "Over the cap."))
+    assert run(server, "generate", "article", "-b", "tea", "-o", str(tmp_path / "tea.md")).exit_code == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+def test_a_paid_text_is_not_lost_to_a_full_disk(server: Loopback) -> None:
+    """Where the file can't take the text it goes to stdout, whole, and the exit code is 1."""
+    server.on("POST /v1/documents", stream(*STORY))
+    done = run(server, "generate", "article", "--brief", "tea", "--out", str(FULL))
+    assert done.exit_code == 1
+    assert done.stdout == TEXT
+    assert "No space left" in done.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--version"], "can't be written"),
+        (["generate", "article", "--brief", "tea"], "chatsmart replay"),
+        (["keys", "create", "x"], "chatsmart keys revoke key_1"),
+    ],
+)
+def test_a_full_stdout_is_told(server: Loopback, words: list[str], said: str) -> None:
+    """It ends with 1 and at most two lines beside the news, none of them a trace or a plea to report it."""
+    server.on("POST /v1/documents", stream(*STORY))
+    server.on("POST /v1/keys", as_json({"id": "key_1", "key": "cs_new"}, 201))
+    where = ["--url", server.url, "--key", "cs_test"] if len(words) > 1 else []
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "infra.cli", *words, *where],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "report it" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_a_repeated_field_is_a_list(server: Loopback) -> None:
+    """The values of a field that is given more than once are sent as a list, in order; NaN is no JSON."""
+    server.on("POST /v1/documents", stream(*STORY))
+    run(server, "generate", "article", *"-f keywords=a -f keywords=b -f tone=dry -f words=NaN".split())
+    body = server.asked[0].body
+    assert (body["keywords"], body["tone"], body["words"]) == (["a", "b"], "dry", "NaN")
+
+
+def test_a_wrong_field_is_told_with_the_fields_there_are(server: Loopback) -> None:
+    """Advice on HTTP requests is not passed on; the pipeline's fields are named, and how a list is written."""
+    fields = {"properties": {"brief": {}, "keywords": {"type": "array"}}, "required": ["brief"]}
+    refused = {
+        "detail": "'keywords': no array",
+        "code": "bad_brief",
+        "advice": "See GET /v1/pipelines for more.",
+    }
+    server.on("POST /v1/documents", as_json(refused, 422))
+    server.on("GET /v1/pipelines", as_json({"data": [{"name": "article", "fields": fields}]}))
+    done = run(server, "generate", "article", "--field", "keywords=a")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines() == [
+        "'keywords': no array",
+        """article takes brief (needed), keywords (a list: --field 'keywords=["a","b"]').""",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "advice", "slug", "told"),
+    [
+        ("No step 'drft'; nearest is 'draft'", "Correct the named field and send the request again.", "", None),
+        ("Too dear.", "Raise it (POST /v1/documents/quote).", "over_budget",
+         "Too dear. Raise --budget-micros, or ask for less."),
+        ("Too long", "Shorten it.", "too_large", "Too long. Shorten it."),
+        ("Why?", "Ask.", "", "Why? Ask."),
+    ],
+)  # fmt: skip
+def test_advice_can_be_followed_here(said: str, advice: str, slug: str, told: str | None) -> None:
+    """Reason and advice are sentences of their own, and none speaks of HTTP requests."""
+    assert sentence(said, advice, slug) == (told or said)
 
 
 @pytest.mark.parametrize(

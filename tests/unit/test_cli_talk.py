@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,36 @@ def test_a_key_is_made_listed_and_revoked(server: Loopback) -> None:
     assert run(server, "keys", "revoke", "cs_x").exit_code == 2
 
 
+def test_a_key_lasts_a_hundred_years_at_most(server: Loopback) -> None:
+    """More days than a date can hold are refused as wrong usage, before anything is sent."""
+    done = run(server, "keys", "create", "x", "--days", "99999999")
+    assert done.exit_code == 2
+    assert "--days" in done.stderr
+    assert not server.asked
+
+
+def test_bytes_that_are_no_text_are_not_sent(server: Loopback) -> None:
+    """Arguments and stdin that are not UTF-8 are wrong usage, told in words."""
+    server.on(CHAT, stream(piece("x"), DONE))
+    raw = CliRunner().invoke(app, ["chat", "-", "--url", server.url, "--key", "cs_x"], input=b"a\xff")
+    for done in (run(server, "chat", "a\udcff"), run(server, "keys", "create", "a\udcff"), raw):
+        assert done.exit_code == 2
+        assert "UTF-8" in done.stderr
+    assert not server.asked
+
+
+def test_a_reason_holds_no_advice_on_http(server: Loopback) -> None:
+    """A sentence on HTTP requests within a reason is left out."""
+    server.on(CHAT, problem(404, "The model 'x' does not exist. GET /v1/models lists the names."))
+    assert run(server, "chat", "why?").stderr == "The model 'x' does not exist.\n"
+
+
+def test_the_version_is_told() -> None:
+    """--version prints the installed version and ends with 0."""
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"chatsmart {version('chatsmart')}\n")
+
+
 @pytest.mark.parametrize(("broken", "code"), [(None, 0), ("seal 3 of 9", 1)])
 def test_a_broken_chain_ends_with_one(server: Loopback, broken: str | None, code: int) -> None:
     """`audit verify` names the seal that does not fit."""
@@ -201,16 +232,45 @@ class TestTarget:
         assert CliRunner().invoke(app, ["keys", "list"]).exit_code == 0
         assert server.asked[0].headers["Authorization"] == "Bearer cs_env"
 
-    def test_another_server_needs_its_own_key(self, home: Path) -> None:
+    def test_another_server_needs_its_own_key(self, home: Path, server: Loopback) -> None:
         """The demo key never leaves for a server that was named."""
         (home / "key").write_text("cs_demo")
-        done = CliRunner().invoke(app, ["keys", "list", "--url", "http://127.0.0.1:9"])
+        done = CliRunner().invoke(app, ["keys", "list", "--url", server.url])
         assert done.exit_code == 2
         assert "--key" in done.stderr
+        assert not server.asked
 
-    def test_an_address_is_checked(self, home: Path) -> None:
+    def test_nobody_needs_a_key_to_a_server_that_is_not_there(self, home: Path) -> None:
+        """A dead address without a key is told as dead, not as in want of a key."""
+        done = CliRunner().invoke(app, ["keys", "list", "--url", "http://127.0.0.1:9"])
+        assert done.exit_code == 1
+        assert "No ChatSmart server answers at http://127.0.0.1:9" in done.stderr
+        assert "--key" not in done.stderr
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            "localhost:8000",
+            "http://",
+            "http://127.0.0.1:99999",
+            "http://127.0.0.1:x",
+            "ftp://h",
+            "http://h\n",
+        ],
+    )
+    def test_an_address_is_checked(self, home: Path, wrong: str) -> None:
         """What is no address is wrong usage."""
-        assert CliRunner().invoke(app, ["keys", "list", "--url", "localhost:8000"]).exit_code == 2
+        done = CliRunner().invoke(app, ["keys", "list", "--url", wrong])
+        assert done.exit_code == 2
+        assert "is no address" in done.stderr
+
+    @pytest.mark.parametrize("wrong", ['kä"se', "cs x", "cs_\n", "cs_\udcff"])
+    def test_a_key_that_can_be_none_is_not_sent(self, server: Loopback, wrong: str) -> None:
+        """What can't be a key is told as such, and no request is made with it."""
+        done = CliRunner().invoke(app, ["keys", "list", "--url", server.url, "--key", wrong])
+        assert done.exit_code == 2
+        assert "no API key" in done.stderr
+        assert not server.asked
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])

@@ -66,8 +66,8 @@ class Servers:
                 f"The embedded home {self._home} belongs to another user ({error}). If it was first started as root, "
                 "start it as root again or remove it ('make clean')."
             ) from error
-        except (OSError, RuntimeError) as error:
-            raise Unavailable(f"The embedded home {self._home} can't start: {error}") from error
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            raise Unavailable(f"The embedded home {self._home} can't start: {_said(error)}") from error
 
     def stop(self) -> None:
         """Leave. Returns when the servers have ended, or at once where others still use them."""
@@ -186,6 +186,8 @@ class Servers:
                     stderr=log,
                     cwd="/",
                     pass_fds=(report,),
+                    # A Ctrl-C of the terminal is for whoever started us: it must not end a keeper half-way.
+                    start_new_session=True,
                     check=True,
                 )
             os.close(report)
@@ -194,6 +196,12 @@ class Servers:
             os.close(told)
         if "error" in said:
             raise RuntimeError(said["error"])
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):  # its own words hold the whole program
+        return f"its keeper ended with {error.returncode}; see keeper.log in its folder logs."
+    return str(error)
 
 
 def _first_line(told: int) -> dict[str, str]:
