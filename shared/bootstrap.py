@@ -57,7 +57,11 @@ class Services:
     async def start(self) -> None:
         """Connect to the stores. Raises Unavailable, or OurFault for a login that must not be used."""
         await self.database.connect()
-        await self.redis.ready()
+        try:
+            await self.redis.ready()
+        except BaseException:
+            await self.database.close()
+            raise
         self._client = open_client()
         for name, upstream in self.settings.upstreams.items():
             self.providers[name] = HttpProvider(self._client, upstream.base_url, upstream.api_key)
