@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from infra.simulator import lexicon, topic
 from infra.simulator.answer import Turn
 
 _LABEL = re.compile(
@@ -67,7 +68,7 @@ _DRAFT_LABEL = re.compile(
 _HEADLINE = re.compile(r"(?m)^# .+")
 _LONG = 280
 _CLAUSE = frozenset({"how", "why", "when", "where", "which", "whether", "what"})
-_INVERTED = frozenset("is are was were do does did can could should would will has have".split())
+_SMALL = frozenset("a an the of and or for in on to with at by from as".split())
 _POINTERS = frozenset(
     {"it", "this", "that", "them", "these", "those", "about it", "about this", "about that"}
 )
@@ -90,27 +91,56 @@ class Brief:
     @property
     def phrase(self) -> str:
         """The subject as it reads after a preposition."""
+        parts = topic.read(self.subject)
+        if parts.asks:
+            return f"the question \u201c{self.subject[:1].upper()}{self.subject[1:]}?\u201d"
+        return topic.definite(parts.statement)
+
+    @property
+    def noun(self) -> str:
+        """What the subject is about, as it reads after a preposition."""
+        return topic.read(self.subject).noun
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What belongs to the subject: details of the brief, its own second half, words that are known to go
+        with it."""
+        parts = topic.read(self.subject)
+        known = lexicon.entry(self.subject)
+        found = [*self.details, parts.aspect, *(known.details if known else ())]
+        noun = self.noun.lower()
+        return tuple(dict.fromkeys(part for part in found if part and part.lower() not in noun))
+
+    @property
+    def asks(self) -> bool:
+        """True where the subject is a clause."""
         words = self.subject.lower().split()
-        if words and words[0] in _CLAUSE:
-            if len(words) > 1 and words[1] in _INVERTED:
-                return f"the question \u201c{self.subject[:1].upper()}{self.subject[1:]}?\u201d"
-            return f"the question of {self.subject}"
-        return self.subject
+        return len(words) > 1 and words[0] in _CLAUSE
 
     @property
     def titled(self) -> str:
         """The subject in title case; words that carry capitals already are kept."""
-        small = {"a", "an", "the", "of", "and", "or", "for", "in", "on", "to", "with", "at", "by", "from"}
-        shown = [
-            word if word in small or word != word.lower() else word[:1].upper() + word[1:]
-            for word in self.subject.split()
-        ]
-        return " ".join(shown)
+        parts = topic.read(self.subject)
+        shown = title_case(re.sub(r"^an?\s+(?=\S)", "", parts.statement, flags=re.I))
+        return f"{shown}?" if parts.asks else shown
+
+    @property
+    def headed(self) -> str:
+        """The noun of the subject in title case, for headings."""
+        return title_case(self.noun)
 
     @property
     def slug(self) -> str:
         """The subject for an address."""
         return "-".join(re.findall(r"[a-z0-9]+", self.subject.lower())[:6]) or "subject"
+
+
+def title_case(text: str) -> str:
+    """Words with a capital each; small ones stay small but for the first, and capitals that are there are kept."""
+    return " ".join(
+        word if word != word.lower() or (at and word in _SMALL) else word[:1].upper() + word[1:]
+        for at, word in enumerate(text.split())
+    )
 
 
 def said(turns: tuple[Turn, ...], role: str) -> str:
@@ -196,12 +226,15 @@ def _subject(text: str) -> str:
     if headline:
         title = headline.group(0)[2:]
         title = re.sub(
-            r"^(?:Understanding|A Clear-Eyed Look at) "
-            r"|(?:: (?:What Matters.*|A Practical Guide|The Essentials)|, Step by Step|, Explained.*)$",
+            r"^A Clear-Eyed Look at "
+            r"|(?::? (?:What Matters.*|A Practical Guide|The Essentials)|,? Step by Step|,? Explained.*)$",
             "",
             title,
         )
-        return _clause(title)
+        # A title has capitals that its subject may not have; the document itself shows which.
+        return " ".join(
+            word.lower() if f" {word.lower()}" in text else word for word in _clause(title).split()
+        )
     return _asked(text)
 
 

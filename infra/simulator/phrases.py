@@ -1,21 +1,14 @@
-"""Sentences from which the simulator composes. `{s}` is the subject, `{k}` a detail of the brief, `{a}` its
-readers.
+"""Sentences from which the simulator composes, each with a place for the subject.
 
-The subject always stands after a preposition, so that one sentence serves singular, plural and clause alike.
+`{s}` is the subject whole, `{t}` its noun, `{w}` what is asked about it, `{k}` something that belongs to it, `{a}`
+its readers, `{T}` and `{H}` subject and noun as titles. They stand after a preposition or a verb that takes an object,
+so that one sentence serves singular, plural and clause alike.
 """
 
 from dataclasses import dataclass
 
-# Stands for `{k}` where the brief names no details of its own.
-DETAILS = (
-    "the everyday details",
-    "timing",
-    "upkeep",
-    "the first step",
-    "cost",
-    "the handover",
-    "shared knowledge",
-)
+# Stands for `{k}` where neither the brief nor the lexicon knows anything that belongs to the subject.
+DETAILS = ("the surroundings", "the basics", "time", "the conditions", "everyday use")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,265 +22,220 @@ class Facet:
 
 TITLES = (
     "{T}: A Practical Guide",
-    "{T}: What Matters and What to Do Next",
-    "Understanding {T}, Step by Step",
+    "{T}: What Matters and Why",
+    "{T}, Step by Step",
     "{T}: The Essentials",
     "{T}, Explained Without the Jargon",
     "A Clear-Eyed Look at {T}",
 )
-
-BENEFITS = (
-    "Easy to live with every day",
-    "Steady in use and simple to look after",
-    "Ready in minutes, without a manual",
-    "A choice that keeps its worth",
-)
-HEADLINES = ("Meet the {T}", "{T}: Made to Be Used", "The {T} You Will Keep", "{T}, Simply Done Well")
+# For a subject that is a clause: "Why Tea Cools".
+CLAUSE_TITLES = tuple(title for title in TITLES if title.startswith("{T}"))
 
 OPENINGS = (
-    "Most people meet {s} in fragments: a headline here, a strong opinion there, and very little in between.",
+    "Most people meet {t} long before they think about {w}, and that is a good reason to look again.",
     "There is no shortage of advice about {s}, but much of it skips the part that {a} need most.",
-    "A year ago a conversation about {s} might have ended quickly; today it tends to fill the rest of the meeting.",
-    "Good decisions about {s} rarely come from a single insight; they come from putting a few plain facts in order.",
-    "Ask five people about {s} and the answers will differ, yet a common thread runs through all of them.",
+    "A large number of people have wondered about {s}, and the answer begins with {k}.",
+    "A good account of {s} rarely comes from a single insight; it comes from putting plain facts about {t} in order.",
+    "Ask five people about {s} and the answers will differ, yet {k} will come up in nearly all of them.",
 )
 
 PROMISES = (
-    "This piece sets out what is known, where the difficulties lie, and what {a} can do about them this week.",
-    "What follows moves from the background to the practical, with {k} kept in view throughout.",
-    "The aim here is modest: to give {a} enough structure to ask better questions and to act on the answers.",
-    "The sections below can be read in any order, although together they make one argument about {k}.",
+    "This piece sets out what is known about {t}, where {w} comes in, and what {a} can take from it.",
+    "What follows moves from the background of {t} to the practical, with {k} kept in view throughout.",
+    "The aim here is modest: to give {a} a clear picture of {t} and of what {w} has to do with it.",
+    "The sections below look at {t} from several sides, and {w} is the thread between them.",
 )
 
 CLOSINGS = (
-    "None of this asks for perfection. A first step with {s}, taken soon and reviewed"
-    " honestly, is worth more than a plan that waits for certainty.",
-    "The subject will keep moving, but the habits described here travel well: look"
-    " closely, start small, and write down what was learned.",
-    "In the end the value of {s} shows in ordinary weeks rather than in"
-    " launches, and that is where attention to {k} pays off.",
-    "For {a}, the next move is simple: choose one idea from this page, try it,"
-    " and compare the result with what was expected.",
+    "So much for {s}: look at {k} first, and the rest of {t} is easier to understand.",
+    "There is always more to learn about {t}, but with {k} in mind the next question is easier to ask.",
+    "In the end {w} is best understood by looking at {t} directly, with patience and an eye on {k}.",
+    "For {a}, the next step with {t} is simple: watch {k} for a while and compare it with what is said here.",
 )
 
 FACETS = {
     "case": Facet(
-        ("The Case for a Closer Look", "Why This Matters Now", "What Is at Stake"),
+        ("A Closer Look at {H}", "Why Look at {H}", "What There Is to See in {H}"),
         (
-            "Interest in {s} has grown for a plain reason: the cost of ignoring it"
-            " is now easier to see than the cost of acting.",
-            "Three years ago the discussion stayed among specialists, whereas today it reaches {a} directly.",
-            "The strongest argument is not novelty but repetition, since the same"
-            " problems return whenever {k} is left to chance.",
-            "Small improvements here compound, because every later decision inherits the quality of the first one.",
-            "It is worth remembering that early attention is cheap, while late correction seldom is.",
-            "Those who work with {s} every day describe the same pattern: slow"
-            " beginnings, then a sudden change in what feels normal.",
-            "Even sceptics grant that the question deserves better evidence than it usually gets.",
-            "What makes the moment different is that the tools have become"
-            " ordinary, so the limits are now mostly human.",
-            "A careful look at {k} shows how much depends on choices that nobody remembers making.",
+            "Interest in {t} has a plain reason: {w} touches more of daily life than it seems to.",
+            "Much of what is said about {t} is repeated from memory, so it pays to look at {k} with fresh eyes.",
+            "The first thing to notice about {t} is how much depends on {k}.",
+            "People who know {t} well tend to start from {w}, because it explains so much of the rest.",
+            "It is worth remembering that {k} can change the whole picture of {t}.",
+            "Even a short look at {w} shows that {t} can surprise those who thought that they knew it.",
+            "Questions about {t} usually turn out to be questions about {k}.",
+            "To understand {w} is to understand a good part of {t}.",
         ),
         (
-            "The benefits reach people who never chose to take part.",
-            "Waiting has a price, even where it never appears on an invoice.",
-            "The evidence is better than it was, and easier to check.",
+            "How {k} shapes {t}.",
+            "What {w} says about {t}.",
+            "Why so much that is said about {t} leaves out {k}.",
         ),
     ),
     "background": Facet(
-        ("Where It Comes From", "A Short History", "How We Got Here"),
+        ("A Short History of {H}", "{H} in the Past", "Where the Story of {H} Begins"),
         (
-            "The roots of {s} go back further than most accounts suggest, and the"
-            " early choices still shape what is possible.",
-            "At first the practice was local and improvised, passed on by people who had learned it by doing.",
-            "Each generation kept what worked and quietly dropped the rest, which"
-            " is why the record looks tidier than it was.",
-            "A turning point came when methods were written down, because only then could they be compared.",
-            "Later, cheaper materials and faster communication brought {k} within reach of far more people.",
-            "Not every change was progress; some good habits were lost and are only now being recovered.",
-            "Seen over decades, the direction is clear, although any single year looks confused.",
-            "Much of today's vocabulary dates from that period, including several words that mislead newcomers.",
+            "People paid attention to {t} long before anyone wrote about {w}.",
+            "Early accounts of {t} were practical: they described {k} and left the reasons open.",
+            "Later, careful observers began to ask about {w} and to compare what they saw.",
+            "A turning point for {t} came when {k} could be measured and not only described.",
+            "Not every old idea about {t} was wrong; several that concern {k} have held up very well.",
+            "Much of the vocabulary of {t} dates from that time, including words for {k}.",
+            "Seen over many years, knowledge of {w} has grown in small steps.",
         ),
         (
-            "Early practice was local, informal and rarely recorded.",
-            "Written methods made comparison possible for the first time.",
-            "Falling costs opened the field to smaller groups.",
+            "Early accounts of {t}, with {k} in the middle.",
+            "First measurements of {w}.",
+            "Old ideas about {t} that have held up.",
         ),
     ),
     "mechanism": Facet(
-        ("How It Works in Practice", "The Moving Parts", "Under the Surface"),
+        ("How It Works: {H}", "Behind {H}", "What Happens With {H}"),
         (
-            "In practice the work around {s} falls into three parts: noticing a need,"
-            " choosing a response, and checking the result.",
-            "The first part is underrated, since a need that is described badly"
-            " leads to a response that nobody wanted.",
-            "Choosing well means naming the alternatives out loud, including the alternative of doing nothing.",
-            "Checking the result takes less time than people fear, provided that the measure was agreed in advance.",
-            "Most failures happen at the joints between these parts, where one group hands over to another.",
-            "A simple sketch on paper, with {k} in the middle, will often"
-            " reveal the joint that is about to give way.",
-            "Where the parts are kept separate, each can be improved without disturbing the others.",
-            "The details vary from place to place, but this rhythm of need, response and check hardly changes.",
-            "Experienced hands add one more habit: they stop early in order to look at what has already changed.",
+            "In order to follow {s}, it helps to take {t} apart into a few simple pieces.",
+            "The first piece of {t} to look at is {k}, since the others follow from it.",
+            "Next comes {w}, which is easiest to see when nothing else about {t} changes.",
+            "Change {k} a little, and what happens with {t} changes as well.",
+            "The pieces work on each other, so {w} is never a matter of {k} alone.",
+            "A simple sketch of {t}, with {k} in the middle, will often reveal what a page of text hides.",
+            "Put together, these pieces account for most of what can be seen of {w}.",
         ),
         (
-            "Describe the need in one sentence before proposing anything.",
-            "Compare at least two responses, one of them modest.",
-            "Agree how the result will be judged before starting.",
+            "Start from {k} and follow it through {t}.",
+            "Look at {w} with everything else held still.",
+            "Compare {t} before and after {k} changes.",
         ),
     ),
     "benefits": Facet(
-        ("What There Is to Gain", "Benefits That Last", "The Upside, Honestly Stated"),
+        ("What {H} Can Teach", "What There Is to Gain From {H}", "Good Reasons to Know {H}"),
         (
-            "The first benefit that {a} notice is time: fewer repeated"
-            " discussions and fewer surprises late in the week.",
-            "The second is confidence, because a clear approach to {s} makes it possible to say no without drama.",
-            "Quality improves too, though more gradually, and usually in places where nobody was looking for it.",
-            "There is also a quieter gain in trust, as people see that promises about {k} are kept.",
-            "Costs tend to fall after the first cycle, once the early learning no longer has to be paid for.",
-            "None of these gains is automatic, but each is common enough to plan for.",
-            "The effect is strongest where the starting point was weakest, which is good news for beginners.",
-            "Over a longer period the main advantage is resilience: a setback becomes a detour and not an ending.",
+            "Knowing more about {t} makes it easier to get {k} right.",
+            "For {a}, the clearest gain is confidence: {w} stops being a mystery.",
+            "Those who understand {w} see small changes in {t} sooner than others do.",
+            "There is pleasure in it too, because {t} rewards a second look.",
+            "Much that is learned from {t} carries over to other things in which {k} plays a part.",
+            "It saves effort as well, provided that {k} is looked at before anything else about {t}.",
         ),
         (
-            "Less rework, because expectations are written down.",
-            "Clearer decisions, with reasons that can be revisited.",
-            "A steadier pace, which people find easier to sustain.",
+            "A better eye for {k}.",
+            "Fewer wrong guesses about {w}.",
+            "More enjoyment of {t}.",
         ),
     ),
     "limits": Facet(
-        ("Costs, Limits and Trade-offs", "What Can Go Wrong", "Reading the Small Print"),
+        ("What Is Easy to Get Wrong About {H}", "The Limits of {H}", "Common Mistakes With {H}"),
         (
-            "An honest account of {s} has to include the costs, some of which arrive well before the benefits.",
-            "The most common mistake is to copy a success from elsewhere without the conditions that made it one.",
-            "A second mistake is scale: what works for ten people can become a burden for a thousand.",
-            "Attention is a cost as well, and {a} have less of it to spare than any plan assumes.",
-            "Some trade-offs cannot be removed, only chosen deliberately and explained to those who live with them.",
-            "Figures quoted about {k} deserve a second look, particularly the round ones.",
-            "When two sources disagree, the reason is usually a difference in definition and not in fact.",
-            "It helps to decide beforehand which result would count as a reason to stop.",
+            "An honest account of {t} has to include what is hard about {w}.",
+            "The most common mistake is to look at {t} and to forget {k}.",
+            "A second mistake is to expect {w} to be the same everywhere, whatever the place and the season.",
+            "Figures about {t} deserve a second look, particularly round ones that concern {k}.",
+            "When two sources on {t} disagree, they often mean different things by {w}.",
+            "Some questions about {t} are still open, and {k} is part of several of them.",
         ),
         (
-            "Borrowed methods fail where borrowed conditions are missing.",
-            "Round numbers usually hide an assumption.",
-            "A rule for stopping is as useful as a rule for starting.",
+            "Do not judge {t} by {k} alone.",
+            "Expect {w} to differ from place to place.",
+            "Check round figures about {t}.",
         ),
     ),
     "people": Facet(
-        ("The People Involved", "Who Does the Work", "Voices From the Field"),
+        ("{H} and the People Around It", "People and {H}", "Who Knows {H} Best"),
         (
-            "Behind every account of {s} there are people whose names seldom appear in it.",
-            "Some plan, some build, some repair, and the best results come where these groups share a table.",
-            "For {a} the relationship matters as much as the method, because"
-            " advice travels only as far as trust does.",
-            "Newcomers see what habit has hidden, so their questions should be"
-            " collected before they stop asking them.",
-            "Those closest to {k} usually know first when something is about to fail.",
-            "Listening to them costs an hour and routinely saves a month.",
-            "Recognition matters too: a short note of thanks is remembered for a great deal longer than a target.",
-            "Where responsibility is shared without being named, it tends to disappear.",
+            "Behind every account of {t} there are people who spent a long time with {k}.",
+            "Some study {w}, some use it every day, and both see a different side of {t}.",
+            "For {a} the second group is a good place to start, because they talk about {k} in plain words.",
+            "Children often ask the best questions about {t}, and {w} is usually among them.",
+            "Those who work with {t} notice {k} first, long before a book would mention it.",
         ),
         (
-            "Give each open question an owner and a date.",
-            "Ask newcomers what surprised them in their first week.",
-            "Bring the people who repair things into the planning.",
+            "Ask someone who knows {t} about {k}.",
+            "Listen for {w} in the stories that they tell.",
+            "Collect the questions that newcomers ask about {t}.",
         ),
     ),
     "start": Facet(
-        ("Where to Begin", "First Steps That Work", "Getting Started"),
+        ("A First Step With {H}", "See {H} for Yourself", "Where to Begin With {H}"),
         (
-            "The best place to begin with {s} is smaller than it feels: one example, one week, one person who cares.",
-            "Write down what is expected before starting, since memory is generous to whatever happens next.",
-            "Choose a case that matters but would survive a failure, and resist the urge to add a second one.",
-            "Keep the first review short and specific, with {k} as the only item on the list.",
-            "By the second week the awkward questions will have surfaced, which is exactly what the exercise is for.",
-            "If nothing has changed after a month, the starting point was probably too vague to test.",
-            "Borrow freely from neighbours who are one step ahead rather than from experts who are ten.",
-            "Then repeat, a little larger, keeping the notes where everyone can find them.",
+            "The best place to begin with {t} is close at hand: look at {k} once, without hurry.",
+            "Write down what is expected of {w} before starting, since memory is generous.",
+            "Then change one thing about {k}, and see what that does to {t}.",
+            "Do it a second time, because a single look at {t} can mislead.",
+            "A few notes about {w} are enough to see a pattern by the end.",
+            "After that, a book or a museum that covers {t} will say a great deal more about {k}.",
         ),
         (
-            "Pick one real case and describe it in five lines.",
-            "Set a date for the first review before the work begins.",
-            "Write down one result that would change your mind.",
-            "Share the notes, including the parts that did not work.",
+            "Pick one example of {t} and look at {k}.",
+            "Write down one guess about {w}.",
+            "Change one thing and look at {t} again.",
+            "Compare the result with the guess about {w}.",
         ),
     ),
     "measure": Facet(
-        ("Measuring Progress", "How to Tell if It Is Working", "Evidence Worth Having"),
+        ("Measuring {H}", "{H} in Figures", "How {H} Can Be Observed"),
         (
-            "Progress with {s} is easier to claim than to show, so it pays to decide early what would count.",
-            "A good measure can be collected without extra work and understood without a legend.",
-            "Two numbers are better than one, provided that they can disagree with each other.",
-            "Trends deserve more attention than totals, because a total hides the week in which everything changed.",
-            "Stories are evidence as well, particularly those that {a} tell without being asked.",
-            "When a figure about {k} moves, the first question is whether the world changed or only the counting.",
-            "Publishing the result, good or bad, keeps the measure honest.",
-            "After a while the measure itself should be reviewed, as people learn to please it.",
+            "To measure {t} is to choose what to leave out, and {k} should stay in.",
+            "A good measure of {w} can be taken twice with the same result.",
+            "Two figures for {t} are better than one, provided that they can disagree.",
+            "A series tells more about {w} than a single value, because it shows the direction.",
+            "When a figure for {k} moves, ask first whether anything about {t} has changed.",
         ),
         (
-            "Choose one number and one story for each review.",
-            "Record the starting point before anything changes.",
-            "Look at the trend over six weeks and not over six days.",
+            "Measure {k} at the same time each day.",
+            "Write down every value for {t}, the odd ones too.",
+            "Plot {w} before drawing a conclusion.",
         ),
     ),
     "future": Facet(
-        ("What Comes Next", "Looking Ahead", "The Road From Here"),
+        ("What Comes Next for {H}", "The Future of {H}", "Open Questions About {H}"),
         (
-            "Predictions about {s} age badly, yet a few directions look safe enough to prepare for.",
-            "The tools will become cheaper and less visible, which moves the"
-            " advantage to those with clear questions.",
-            "Standards are likely to follow, first as shared habits and later as formal rules.",
-            "For {a} this means that skills of judgement will hold their value longer than skills of operation.",
-            "Expect the boundary between amateur and professional to blur further, with {k} as an early sign.",
-            "A sensible plan leaves room for surprise: it commits to the next step and only sketches the one after.",
-            "Whatever arrives, the ability to learn in public will remain an advantage.",
-            "The quiet work done now is what will make the next change feel easy.",
+            "Predictions about {t} age badly, yet a few about {k} look safe enough.",
+            "Better instruments are likely to show {w} in finer detail.",
+            "For {a} this means that there will be more to read about {t}, and more to sort.",
+            "The open questions about {t} are mostly small ones, and {k} is in the middle of them.",
+            "Whatever arrives, {w} will remain a good way into the subject of {t}.",
         ),
         (
-            "Prefer tools that can be left again without regret.",
-            "Invest in questions, since answers are getting cheaper.",
-            "Revisit the plan every quarter, on a fixed day.",
+            "Finer measurements of {w}.",
+            "New ideas about {k}.",
+            "Better pictures of {t}.",
         ),
     ),
 }
 
 FINDINGS = (
-    "Interest in {s} has risen steadily over the past five years, with the"
-    " sharpest growth among smaller organisations.",
-    "Surveys of {a} put lack of time, and not lack of money, as the first obstacle to {k}.",
-    "Projects that agreed on a measure in advance were roughly twice as likely to report a clear result.",
-    "Costs fall by about a fifth after the first cycle, mostly because early mistakes are not repeated.",
-    "Experts on {s} disagree about pace, but agree that small trials beat large plans.",
-    "Independent reviews found that written expectations reduced rework in most of the cases studied.",
-    "The history of {s} shows two earlier waves of enthusiasm, both of which faded for want of maintenance.",
-    "Training of half a day was enough for most participants to take part without further help.",
-    "Reported benefits cluster around time saved, fewer errors and better cooperation between groups.",
-    "The main risk named in the literature is copying a method without the conditions that made it work.",
-    "Public data on {k} remains patchy, and definitions differ between sources.",
-    "Recent guidance recommends a review after six weeks, followed by a decision to extend, change or stop.",
+    "Accounts of {t} agree that {k} matters most, and disagree about the rest.",
+    "Most introductions to {t} begin with {w}.",
+    "Observers of {t} report the clearest results where {k} was watched for a longer time.",
+    "Experts on {t} name {w} as the part that is most often misunderstood.",
+    "The history of {t} shows that {k} was known long before it was explained.",
+    "Descriptions of {w} differ from place to place, mostly because {k} differs.",
+    "Public figures on {k} remain patchy, and definitions differ between sources on {t}.",
+    "Small experiments with {t} are enough to show {w} to {a}.",
+    "Reference works on {t} give {k} a chapter of its own.",
+    "Several reviews of {s} recommend a direct look at {k} before any theory.",
+    "Questions about {w} are among the first that newcomers to {t} ask.",
+    "Recent work on {t} looks at {k} in finer detail than was possible before.",
 )
 
 SOURCES = (
     ("Annual Review: {T}", "https://example.org/reviews/{slug}"),
     ("Field Notes on {T}", "https://example.com/field-notes/{slug}"),
-    ("A Handbook for Practitioners", "https://example.org/handbook/{slug}"),
+    ("A Handbook of {H}", "https://example.org/handbook/{slug}"),
     ("{T}: Survey Results", "https://example.net/surveys/{slug}"),
-    ("Lessons From Twelve Projects", "https://example.com/lessons/{slug}"),
+    ("Lessons From {H}", "https://example.com/lessons/{slug}"),
     ("{T}: The State of the Field", "https://example.org/state-of/{slug}"),
 )
 
 REPLIES = (
-    "The short answer on {s} is that it depends on what you want from it, but a few things hold almost everywhere.",
-    "A good way to think about {s} is to separate what is known from what is merely repeated.",
-    "It helps to start with the everyday side of {s}, because that is where most questions come from.",
-    "There are two parts to a useful answer about {s}: what it involves, and what to do about it.",
+    "This is a simulated answer about {s}: no model was called, so treat it as a sample.",
+    "Here is a simulated answer about {s}; no model was called to write it.",
+    "What follows is a simulated answer about {s}, written without a model.",
 )
 
 OFFERS = (
-    "If you tell me a little more about {k}, I can make this more specific.",
-    "I can turn this into a checklist, a longer piece or a short summary, whichever helps most.",
-    "Say which part matters most to you and I will go into the detail.",
-    "If it would help, I can compare two or three concrete options next.",
+    "If you tell me more about {k}, I can say more about {t}.",
+    "I can turn this into a checklist, an article or a short summary about {t}.",
+    "Say which part of {t} matters most to you, and I will start from there.",
 )
 
 THOUGHTS = (
@@ -300,42 +248,30 @@ THOUGHTS = (
 # only.
 EDITS = (
     ("in order to", "to"),
-    ("a great deal longer", "far longer"),
-    ("It is worth remembering that early", "Early"),
+    ("In order to", "To"),
+    ("a great deal more", "far more"),
+    ("It is worth remembering that", "Remember that"),
     ("There is no shortage of advice about", "Advice is plentiful on"),
-    ("some of which arrive well before", "and some arrive before"),
     ("Most people meet", "Most readers meet"),
-    ("tends to fill", "often fills"),
     ("at the present time", "now"),
     ("due to the fact that", "because"),
     ("a large number of", "many"),
+    ("A large number of", "Many"),
     ("prior to", "before"),
     ("utilise", "use"),
     ("utilize", "use"),
     ("in the event that", "if"),
     ("has to include", "must include"),
     ("will often reveal", "often reveals"),
-    ("easier to see than", "plainer than"),
-    ("It helps to decide", "Decide"),
-    ("far more people", "many more people"),
     ("The aim here is modest:", "The aim is modest:"),
-    (
-        "What makes the moment different is that the tools have become ordinary",
-        "The tools have become ordinary",
-    ),
     ("provided that", "as long as"),
-    ("which is good news for beginners", "good news for beginners"),
-    ("Small improvements here compound", "Small improvements compound"),
-    ("since a need that is described badly leads to", "since a badly described need leads to"),
     ("the answers will differ, yet", "the answers differ, yet"),
-    ("is easier to claim than to show, so it pays to decide", "is easier to claim than to show; decide"),
-    ("Most failures happen at", "Most failures occur at"),
-    ("usually in places where nobody was looking for it", "usually where nobody was looking"),
-    ("Write down what is expected before starting, since", "Write down what you expect before you start, as"),
-    ("are likely to follow", "will probably follow"),
-    ("is what will make the next change feel easy", "makes the next change feel easy"),
-    ("Whatever arrives, the ability", "Whatever comes, the ability"),
-    ("is automatic, but each is common enough to plan for", "is automatic, but each can be planned for"),
-    ("resist the urge to add a second one", "resist adding a second"),
-    ("keeps the measure honest", "keeps it honest"),
+    ("What follows moves", "The text moves"),
+    ("are likely to show", "will probably show"),
+    ("Whatever arrives,", "Whatever comes,"),
+    ("is close at hand: look", "is close at hand; look"),
+    ("it pays to look", "it is worth looking"),
+    ("Much of what is said", "Much that is said"),
+    ("usually turn out to be", "are usually"),
+    ("since memory is generous", "as memory is generous"),
 )

@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Callable
 
-from infra.simulator import brief, intent, phrases
+from infra.simulator import brief, intent, lexicon, phrases, product, replies
 from infra.simulator.answer import Turn
 from infra.simulator.brief import Brief
 
@@ -17,23 +17,29 @@ class Pen:
         self.rng = random.Random(seed)
         self._used: set[str] = set()
         self._mentions = 0
+        own = list(subject.about)
+        self._aspect = bool(own)
+        self._about = own + [part for part in phrases.DETAILS if part not in own] if len(own) < 3 else own
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What may stand for a detail."""
+        return tuple(self._about)
 
     def fill(self, template: str) -> str:
         """A template with subject, detail and readers in place."""
-        details = self.brief.details or phrases.DETAILS
-        text = template.replace("{T}", self.brief.titled).replace("{slug}", self.brief.slug)
-        text = text.replace("{k}", self.rng.choice(details))
-        if "{s}" in text:
-            text = text.replace("{s}", self._named())
-        return text.replace("{a}", self.brief.readers)
-
-    def _named(self) -> str:
-        """The subject in full at first and now and then, between that in short."""
-        at = self._mentions
-        self._mentions += 1
-        if self.brief.phrase != self.brief.subject:
-            return ("this question", "the subject", "this")[at % 3] if at % 4 else self.brief.phrase
-        return "the subject" if at % 3 == 2 else self.brief.phrase
+        text = template.replace("{T}", self.brief.titled).replace("{H}", self.brief.headed)
+        if self.brief.titled.endswith("?"):
+            text = re.sub(r"\?[:,]", "?", text)
+        text = text.replace("{slug}", self.brief.slug).replace("{a}", self.brief.readers)
+        text = text.replace("{s}", self.brief.phrase).replace("{t}", self.brief.noun)
+        about = [part for part in self._about if part not in text] or self._about
+        second = about[0] if self._aspect and self._mentions % 3 else self.rng.choice(about)
+        if "{w}" in text:
+            self._mentions += 1
+            text = text.replace("{w}", second)
+            about = [part for part in about if part != second] or about
+        return text.replace("{k}", self.rng.choice(about)) if "{k}" in text else text
 
     def pick(self, bank: tuple[str, ...]) -> str:
         """An unused sentence of the bank, filled; any of them once all are used."""
@@ -73,20 +79,28 @@ def _capital(text: str) -> str:
 
 def article(pen: Pen, words: int | None = None) -> str:
     """Markdown of about `words` words: a title, an introduction, sections of prose, one list, and an end."""
-    parts = [f"# {pen.pick(phrases.TITLES)}", f"{pen.pick(phrases.OPENINGS)} {pen.pick(phrases.PROMISES)}"]
+    known = lexicon.entry(pen.brief.subject)
+    facts = list(known.facts) if known else []
+    parts = [f"# {title(pen)}", f"{pen.pick(phrases.OPENINGS)} {pen.pick(phrases.PROMISES)}"]
     wished = words or 650 + pen.rng.randrange(150)
     facets = pen.facets(max(2, min(9, round(wished / 130))))
     first_length, second_length = (5, 3) if wished > 1_100 else (4, 2 + pen.rng.randrange(2))
     listed = len(facets) - 1 if pen.rng.random() < 0.5 else len(facets) - 2
     for at, facet in enumerate(facets):
-        parts.append(f"## {pen.rng.choice(facet.headings)}")
+        parts.append(f"## {pen.fill(pen.rng.choice(facet.headings))}")
         first, second = pen.paragraphs(facet.sentences, first_length, second_length)
-        parts.append(first)
+        told = facts.pop(0) if facts else ""
+        parts.append(f"{told} {first}".strip())
         if at == listed:
-            parts.append("\n".join(f"- {pen.fill(point)}" for point in facet.points))
+            parts.append("\n".join(f"- {_capital(pen.fill(point))}" for point in facet.points))
         parts.append(second)
     parts.append(pen.pick(phrases.CLOSINGS))
     return "\n\n".join(parts) + "\n"
+
+
+def title(pen: Pen) -> str:
+    """A title that suits a noun or a clause."""
+    return pen.pick(phrases.CLAUSE_TITLES if pen.brief.asks else phrases.TITLES)
 
 
 def notes(pen: Pen) -> str:
@@ -105,11 +119,16 @@ def notes(pen: Pen) -> str:
 
 
 def chat(pen: Pen) -> str:
-    """Three or four short paragraphs."""
-    first, second = pen.rng.sample(sorted(phrases.FACETS), 2)
-    parts = [f"{pen.pick(phrases.REPLIES)} {pen.paragraph(phrases.FACETS['mechanism'].sentences, 2)}"]
-    parts += [pen.paragraph(phrases.FACETS[name].sentences, 3) for name in (first, second)]
-    parts.append(pen.pick(phrases.OFFERS))
+    """A sentence that says what this is, then two short paragraphs on the subject and an offer."""
+    known = lexicon.entry(pen.brief.subject)
+    first = " ".join(known.facts) if known else ""
+    other = pen.rng.choice(("benefits", "limits", "start", "case"))
+    parts = [
+        pen.pick(phrases.REPLIES),
+        first or pen.paragraph(phrases.FACETS["mechanism"].sentences, 4),
+        pen.paragraph(phrases.FACETS[other].sentences, 3),
+        pen.pick(phrases.OFFERS),
+    ]
     return "\n\n".join(parts)
 
 
@@ -123,38 +142,12 @@ def listing(pen: Pen, number: int) -> str:
     return f"Here are {number} on {pen.brief.phrase}:\n\n" + "\n".join(lines)
 
 
-def pitch(pen: Pen, features: tuple[str, ...] = ()) -> str:
-    """Three sentences that sell, with the first of the features named."""
-    told = [
-        feature for feature in features if len(feature) < 60 and feature.lower() != pen.brief.subject.lower()
-    ]
-    named = [feature[:1].lower() + feature[1:] for feature in told[:3]]
-    listed = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else "a finish that lasts"
-    return (
-        f"Meet the {pen.brief.titled}, made for {pen.brief.readers} who would rather get on with the day. It comes"
-        f" with {listed}, and every part of it has a reason to be there. It is simple to start with, steady in daily"
-        " use and easy to look after."
-    )
-
-
-def product(pen: Pen) -> str:
+def page(pen: Pen, asked: str) -> str:
     """A product description: headline, two paragraphs, features."""
-    details = list(pen.brief.details[:4]) or ["everyday use", "easy care"]
-    features = [
-        f"- **{detail.capitalize()}**: considered from the first sketch, not added at the end."
-        for detail in details
-    ]
-    features.append("- **Made to last**: parts that wear can be replaced in minutes, without special tools.")
-    return "\n\n".join(
-        [
-            f"# {pen.brief.titled}",
-            pitch(pen),
-            "The materials are chosen to age well, the details are finished by hand, and nothing is hidden behind a"
-            " manual.",
-            "\n".join(features),
-            "Try it for thirty days. If it does not earn its place, send it back.",
-        ]
-    )
+    found = product.read(asked)
+    listed = "\n".join(f"- {part}" for part in found.listed("bullet"))
+    headline = found.fill(pen.rng.choice(product.HEADLINES))
+    return f"# {headline}\n\n{found.pitch()}\n\n{listed}\n"
 
 
 def critique(pen: Pen, document: str) -> str:
@@ -209,9 +202,9 @@ def rewrite(pen: Pen, document: str) -> str:
 
 def outline(pen: Pen) -> str:
     """Headings with a line each."""
-    lines = [f"# {pen.pick(phrases.TITLES)}", ""]
+    lines = [f"# {title(pen)}", ""]
     for number, facet in enumerate(pen.facets(6), 1):
-        lines.append(f"{number}. **{pen.rng.choice(facet.headings)}**: {pen.pick(facet.points)}")
+        lines.append(f"{number}. **{pen.fill(pen.rng.choice(facet.headings))}**: {pen.pick(facet.points)}")
     return "\n".join(lines)
 
 
@@ -228,7 +221,8 @@ def after_tools(turns: tuple[Turn, ...], pen: Pen) -> str:
         shown = text if len(text) <= 600 else text[:600].rsplit(" ", 1)[0] + " …"
         source = f"`{name}`" if name else "the tool"
         parts.append(f"According to {source}: {shown}" if shown else f"{_capital(source)} returned nothing.")
-    return "\n\n".join([*parts, f"That answers the question about {pen.brief.phrase}."])
+    several = "these results" if len(parts) > 1 else "this result"
+    return "\n\n".join([*parts, f"(A simulated answer: {several} came from the tools; no model read them.)"])
 
 
 def _fitted(text: str, pen: Pen, number: int) -> str:
@@ -261,12 +255,17 @@ def write(turns: tuple[Turn, ...], seed: int) -> str:
         expression, value = found
         terse = re.search(r"\b(?:only|just|nothing else|number alone)\b", asked, re.I)
         return value if terse else f"{expression} = {value}"
+    known = replies.plain(asked)
+    if known is not None:
+        return known
+    if replies.poem(asked):
+        return replies.verses(pen.brief.noun, pen.about, seed)
     return _in_form(intent.form(turns), pen, asked)
 
 
 def _in_form(form: str, pen: Pen, asked: str) -> str:
     document = brief.document(asked)
-    plain: dict[str, Callable[[Pen], str]] = {"notes": notes, "product": product, "outline": outline}
+    plain: dict[str, Callable[[Pen], str]] = {"notes": notes, "outline": outline, "title": title}
     carried: dict[str, Callable[[Pen, str], str]] = {
         "rewrite": rewrite,
         "merge": rewrite,
@@ -279,18 +278,27 @@ def _in_form(form: str, pen: Pen, asked: str) -> str:
         return plain[form](pen)
     if form == "greeting":
         return "Hello! How can I help you today?"
-    if form == "title":
-        return pen.pick(phrases.TITLES)
+    if form == "product":
+        return page(pen, asked)
     if form == "list":
         return listing(pen, intent.count(asked, 5))
     if form == "article":
         return article(pen, intent.words(asked))
     sentences = intent.sentences(asked)
     if sentences:
-        return " ".join(pen.pick(phrases.FACETS["case"].sentences) for _ in range(sentences))
+        return _in_sentences(pen, sentences)
     text = chat(pen)
     length = intent.words(asked)
     return _fitted(text, pen, length) if length else text
+
+
+def _in_sentences(pen: Pen, number: int) -> str:
+    """The one sentence that says what this is, then facts or sentences on the subject."""
+    known = lexicon.entry(pen.brief.subject)
+    told = [f"This is a simulated answer about {pen.brief.phrase}.", *(known.facts if known else ())]
+    while len(told) < number:
+        told.append(pen.pick(phrases.FACETS["case"].sentences))
+    return " ".join(told[:number])
 
 
 def thought(turns: tuple[Turn, ...], seed: int) -> str:

@@ -210,6 +210,10 @@ class _Filler:
             raise _Impossible
         most = int(schema.get("maxItems", max(least, 4 if key in {"sections", "points"} else 3)))
         number = least if self.lean or depth > _DEEP else max(least, min(most, 4 if key == "sections" else 3))
+        if not (self.lean or depth > _DEEP):
+            number = max(
+                number, min(int(schema.get("maxItems", 12)), self.wording.many(key.removesuffix("s")))
+            )
         number = min(max(number, int(schema.get("minContains", 1)) if "contains" in schema else 0), most)
         prefix: list[Any] = schema.get("prefixItems") or []
         rule = schema.get("items", True)

@@ -4,7 +4,7 @@ subject."""
 import re
 from typing import Any
 
-from infra.simulator import brief, intent, phrases, prose
+from infra.simulator import brief, intent, phrases, product, prose
 from infra.simulator.answer import Turn
 
 _PROPER = re.compile(r"\b[A-Z][\w'-]+(?:\s+[A-Z][\w'-]+){0,3}")
@@ -94,6 +94,7 @@ class Wording:
         self.terse = terse
         self.asked = brief.last_user(turns)[:8_000]
         self.pen = prose.Pen(brief.read(turns), seed)
+        self._product = product.read(self.asked) if intent.form(turns) == "product" else None
         self._asked_for: dict[str, int] = {}
         self.names = [name for name in self._proper() if name]
         self.numbers = [float(found) for found in _NUMBER.findall(self.asked)]
@@ -126,7 +127,7 @@ class Wording:
 
     def _for_key(self, key: str, top: bool) -> str:
         at = self._turn_of(key)
-        for source in (self._named, self._addressed, self._listed):
+        for source in (self._sold, self._named, self._addressed, self._listed):
             found = source(key, key.rsplit("_", 1)[-1], at)
             if found is not None:
                 return found
@@ -137,12 +138,38 @@ class Wording:
             return named[0] if named else self.pen.brief.subject
         return self._sentence(key)
 
+    def many(self, key: str) -> int:
+        """How many items a list of that name has by the message, or 0 where it does not say."""
+        return len(self._product.listed(key)) if self._product and key in _LISTED_KEYS else 0
+
+    def _sold(self, key: str, stem: str, at: int) -> str | None:
+        """The fields of a product's page."""
+        sold = self._product
+        if sold is None:
+            return None
+        if key in _LISTED_KEYS:
+            listed = sold.listed(key)
+            return listed[at % len(listed)]
+        if key in {"headline", "heading", "title", "tagline"}:
+            return sold.fill(product.HEADLINES[(self.seed + at) % len(product.HEADLINES)])
+        made = {
+            "name": sold.name,
+            "product": sold.name,
+            "product_name": sold.name,
+            "category": sold.category,
+            "seo_title": sold.seo(),
+            "meta_title": sold.seo(),
+            "meta_description": sold.meta(),
+            "description": sold.pitch(),
+            "summary": sold.meta(),
+            "audience": sold.readers,
+        }
+        return made.get(key)
+
     def _named(self, key: str, stem: str, at: int) -> str | None:
         """Names, places, titles and topics."""
         names = self.names
         if key in _NAME_KEYS or stem in _NAME_KEYS:
-            if intent.form(self.turns) == "product":
-                return self.pen.brief.titled
             return names[at % len(names)] if names else self.pen.brief.titled
         if key in _PLACE_KEYS or stem in _PLACE_KEYS:
             return names[-1 - at % len(names)] if names else "Lisbon"
@@ -166,27 +193,23 @@ class Wording:
             return str(found[at % len(found)]) if found else "reader@example.com"
         if key in _ID_KEYS:
             return f"{self.pen.brief.slug}-{at + 1}"
-        if key == "category":
+        if key in {"category", "product_category"}:
             return (self.pen.brief.subject.split() or ["product"])[-1].capitalize()
         return _CODES.get(stem)
 
     def _listed(self, key: str, stem: str, at: int) -> str | None:
         """What the message lists under this name, or stands in quotes."""
         if key in _LISTED_KEYS:
-            if key == "benefit" and "benefits:" not in self.asked.lower():
-                return phrases.BENEFITS[at % len(phrases.BENEFITS)]
             listed = brief.fragments(self.asked, "feature" if key == "bullet" else key)
             return listed[at % len(listed)] if listed else None
         quoted = _QUOTE.findall(self.asked)
         return str(quoted[at % len(quoted)]) if quoted and key in _QUOTED_KEYS else None
 
     def _heading(self, at: int, *, whole: bool) -> str:
-        if whole and intent.form(self.turns) == "product":
-            return self.pen.pick(phrases.HEADLINES)
         if whole and at == 0:
-            return self.pen.pick(phrases.TITLES)
+            return prose.title(self.pen)
         facets = list(phrases.FACETS.values())
-        return facets[at % len(facets)].headings[at // len(facets) % 3]
+        return self.pen.fill(facets[at % len(facets)].headings[at // len(facets) % 3])
 
     def _long(self, at: int, top: bool) -> str:
         form = intent.form(self.turns)
@@ -200,8 +223,6 @@ class Wording:
             found = intent.arithmetic(self.asked)
             if found and key in {"answer", "result"}:
                 return found[1]
-            if intent.form(self.turns) == "product":
-                return prose.pitch(self.pen, brief.fragments(self.asked, "feature"))
             return f"{self.pen.pick(phrases.OPENINGS)} {self.pen.pick(phrases.PROMISES)}"
         if key in {"claim", "fact", "finding", "evidence", "note", "quote", "statement"}:
             return self.pen.pick(phrases.FINDINGS)
