@@ -28,7 +28,7 @@ _ASKS = (
         r"\b(?:explain|describe|discuss|introduce|summari[sz]e|research|outline|define|compare)\s+(.+)",
         re.I | re.S,
     ),
-    re.compile(r"\b(?:what|who)\s+(?:is|are|was|were)\s+(.+)", re.I | re.S),
+    re.compile(r"\b(?:what|who)(?:['’]s|['’]re|\s+(?:is|are|was|were))\s+(.+)", re.I | re.S),
     re.compile(r"((?:how|why|when|where|which|whether)\s+.+)", re.I | re.S),
     re.compile(
         r"\b(?:write|draft|compose|create|produce|prepare|generate|give|tell)\s+(?:me\s+|us\s+)?(.+)",
@@ -42,6 +42,7 @@ _END = re.compile(
     r"|\s+(?:for|aimed at|that|which|with|please|in markdown|as markdown|in plain)\s",
     re.I,
 )
+_LENGTH = re.compile(r"\s+(?:of|in)\s+(?:about\s+|around\s+)?\d{2,5}[ -]words?\b:?", re.I)
 _AUDIENCE = re.compile(r"(?im)^[ \t*_#-]*(?:audience|readers?)[ \t*_]*[:=][ \t]*([^\n]{3,60}?)[ \t.*_]*$")
 _READERS = re.compile(r"\b(?:for|aimed at)[ \t]+((?:[\w'-]+[ \t]?){1,4})", re.I)
 _NO_READERS = frozenset({"the", "a", "an", "this", "that", "each", "example", "beginning", "when", "which"})
@@ -239,7 +240,8 @@ def _subject(text: str) -> str:
 
 
 def _asked(text: str) -> str:
-    opening = text.strip()[:600]
+    # "an article of 700 words on tea" is no article of 700 words.
+    opening = _LENGTH.sub("", text.strip()[:600])
     for pattern in _ASKS:
         match = pattern.search(opening)
         if match:

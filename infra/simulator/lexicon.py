@@ -17,7 +17,7 @@ class Entry:
 
 ENTRIES: dict[str, Entry] = {
     "tea cool": Entry(
-        ("heat", "steam", "the cup", "evaporation", "the air around it"),
+        ("heat", "steam", "the cup", "evaporation", "the surrounding air"),
         (
             "Hot tea gives its heat to everything cooler around it: the cup, the table and above all the air.",
             "Evaporation does much of the cooling, because the fastest water molecules leave the surface of the tea as"

@@ -8,7 +8,7 @@ so that one sentence serves singular, plural and clause alike.
 from dataclasses import dataclass
 
 # Stands for `{k}` where neither the brief nor the lexicon knows anything that belongs to the subject.
-DETAILS = ("the surroundings", "the basics", "time", "the conditions", "everyday use")
+DETAILS = ("the details", "the background", "practice", "the context")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,16 @@ OPENINGS = (
 )
 
 PROMISES = (
-    "This piece sets out what is known about {t}, where {w} comes in, and what {a} can take from it.",
+    "This piece sets out what is known about {t}, how it bears on {w}, and what {a} can take from it.",
     "What follows moves from the background of {t} to the practical, with {k} kept in view throughout.",
-    "The aim here is modest: to give {a} a clear picture of {t} and of what {w} has to do with it.",
-    "The sections below look at {t} from several sides, and {w} is the thread between them.",
+    "The aim here is modest: to give {a} a clear picture of {t} and of what to make of {w}.",
+    "The sections below look at {t} from several sides, with {w} as the thread between them.",
 )
 
 CLOSINGS = (
     "So much for {s}: look at {k} first, and the rest of {t} is easier to understand.",
     "There is always more to learn about {t}, but with {k} in mind the next question is easier to ask.",
-    "In the end {w} is best understood by looking at {t} directly, with patience and an eye on {k}.",
+    "In the end the way to understand {w} is to look at {t} directly, with patience and an eye on {k}.",
     "For {a}, the next step with {t} is simple: watch {k} for a while and compare it with what is said here.",
 )
 
@@ -57,18 +57,18 @@ FACETS = {
     "case": Facet(
         ("A Closer Look at {H}", "Why Look at {H}", "What There Is to See in {H}"),
         (
-            "Interest in {t} has a plain reason: {w} touches more of daily life than it seems to.",
+            "Interest in {t} has a plain reason: {w} can touch more of daily life than expected.",
             "Much of what is said about {t} is repeated from memory, so it pays to look at {k} with fresh eyes.",
             "The first thing to notice about {t} is how much depends on {k}.",
-            "People who know {t} well tend to start from {w}, because it explains so much of the rest.",
+            "People who know {t} well tend to start from {w}, because so much of the rest follows from there.",
             "It is worth remembering that {k} can change the whole picture of {t}.",
             "Even a short look at {w} shows that {t} can surprise those who thought that they knew it.",
             "Questions about {t} usually turn out to be questions about {k}.",
             "To understand {w} is to understand a good part of {t}.",
         ),
         (
-            "How {k} shapes {t}.",
-            "What {w} says about {t}.",
+            "What {k} can do to {t}.",
+            "What to learn about {t} from {w}.",
             "Why so much that is said about {t} leaves out {k}.",
         ),
     ),
@@ -94,27 +94,27 @@ FACETS = {
         (
             "In order to follow {s}, it helps to take {t} apart into a few simple pieces.",
             "The first piece of {t} to look at is {k}, since the others follow from it.",
-            "Next comes {w}, which is easiest to see when nothing else about {t} changes.",
+            "Then look at {w}, easiest to see when nothing else about {t} changes.",
             "Change {k} a little, and what happens with {t} changes as well.",
-            "The pieces work on each other, so {w} is never a matter of {k} alone.",
+            "The pieces work on each other, so nobody can explain {w} by {k} alone.",
             "A simple sketch of {t}, with {k} in the middle, will often reveal what a page of text hides.",
             "Put together, these pieces account for most of what can be seen of {w}.",
         ),
         (
             "Start from {k} and follow it through {t}.",
             "Look at {w} with everything else held still.",
-            "Compare {t} before and after {k} changes.",
+            "Compare {t} before and after a change in {k}.",
         ),
     ),
     "benefits": Facet(
         ("What {H} Can Teach", "What There Is to Gain From {H}", "Good Reasons to Know {H}"),
         (
             "Knowing more about {t} makes it easier to get {k} right.",
-            "For {a}, the clearest gain is confidence: {w} stops being a mystery.",
+            "For {a}, the clearest gain is confidence: there is less mystery in {w}.",
             "Those who understand {w} see small changes in {t} sooner than others do.",
-            "There is pleasure in it too, because {t} rewards a second look.",
-            "Much that is learned from {t} carries over to other things in which {k} plays a part.",
-            "It saves effort as well, provided that {k} is looked at before anything else about {t}.",
+            "There is pleasure in it too, because {t} will reward a second look.",
+            "Much that is learned from {t} carries over to other things that depend on {k}.",
+            "It saves effort as well, provided that one looks at {k} before anything else about {t}.",
         ),
         (
             "A better eye for {k}.",
@@ -130,7 +130,7 @@ FACETS = {
             "A second mistake is to expect {w} to be the same everywhere, whatever the place and the season.",
             "Figures about {t} deserve a second look, particularly round ones that concern {k}.",
             "When two sources on {t} disagree, they often mean different things by {w}.",
-            "Some questions about {t} are still open, and {k} is part of several of them.",
+            "Some questions about {t} are still open, and several of them involve {k}.",
         ),
         (
             "Do not judge {t} by {k} alone.",
@@ -144,7 +144,7 @@ FACETS = {
             "Behind every account of {t} there are people who spent a long time with {k}.",
             "Some study {w}, some use it every day, and both see a different side of {t}.",
             "For {a} the second group is a good place to start, because they talk about {k} in plain words.",
-            "Children often ask the best questions about {t}, and {w} is usually among them.",
+            "Children often ask the best questions about {t}, and some are usually about {w}.",
             "Those who work with {t} notice {k} first, long before a book would mention it.",
         ),
         (
@@ -191,7 +191,7 @@ FACETS = {
             "Predictions about {t} age badly, yet a few about {k} look safe enough.",
             "Better instruments are likely to show {w} in finer detail.",
             "For {a} this means that there will be more to read about {t}, and more to sort.",
-            "The open questions about {t} are mostly small ones, and {k} is in the middle of them.",
+            "The open questions about {t} are mostly small ones, with {k} in the middle of them.",
             "Whatever arrives, {w} will remain a good way into the subject of {t}.",
         ),
         (
@@ -203,12 +203,12 @@ FACETS = {
 }
 
 FINDINGS = (
-    "Accounts of {t} agree that {k} matters most, and disagree about the rest.",
+    "Accounts of {t} put {k} first, and disagree about the rest.",
     "Most introductions to {t} begin with {w}.",
-    "Observers of {t} report the clearest results where {k} was watched for a longer time.",
+    "Observers of {t} report the clearest results where they watched {k} for longer.",
     "Experts on {t} name {w} as the part that is most often misunderstood.",
-    "The history of {t} shows that {k} was known long before it was explained.",
-    "Descriptions of {w} differ from place to place, mostly because {k} differs.",
+    "The history of {t} shows that people knew {k} long before they could explain much.",
+    "Descriptions of {w} differ from place to place, mostly because of differences in {k}.",
     "Public figures on {k} remain patchy, and definitions differ between sources on {t}.",
     "Small experiments with {t} are enough to show {w} to {a}.",
     "Reference works on {t} give {k} a chapter of its own.",

@@ -13,7 +13,7 @@ BENEFITS = (
     "Ready to use from the first day",
     "A choice that keeps its worth",
 )
-HEADLINES = ("Meet {the}{T}", "{T}: Made to Be Used", "{T}, Simply Done Well", "{T}, Ready for Every Day")
+HEADLINES = ("{T}: Made to Be Used", "{T}, Simply Done Well", "{T}, Ready for Every Day")
 _ENGLISH = frozenset({"a", "an", "the", "our", "this", "my"})
 _ARTICLE = re.compile(
     r"^(?:(?:this|it) is |we (?:sell|offer|make) |meet |introducing )?"
@@ -250,7 +250,7 @@ def _within(text: str) -> str:
     first = text.split(" ", 1)[0]
     return (
         text
-        if first[1:] != first[1:].lower() or any(c.isdigit() for c in text)
+        if first[1:] != first[1:].lower() or re.match(r"\S*\d|\S+ \d", text)
         else text[:1].lower() + text[1:]
     )
 

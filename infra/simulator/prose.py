@@ -21,11 +21,6 @@ class Pen:
         self._aspect = bool(own)
         self._about = own + [part for part in phrases.DETAILS if part not in own] if len(own) < 3 else own
 
-    @property
-    def about(self) -> tuple[str, ...]:
-        """What may stand for a detail."""
-        return tuple(self._about)
-
     def fill(self, template: str) -> str:
         """A template with subject, detail and readers in place."""
         text = template.replace("{T}", self.brief.titled).replace("{H}", self.brief.headed)
@@ -259,7 +254,7 @@ def write(turns: tuple[Turn, ...], seed: int) -> str:
     if known is not None:
         return known
     if replies.poem(asked):
-        return replies.verses(pen.brief.noun, pen.about, seed)
+        return replies.verses(pen.brief.noun, (*pen.brief.about, "silence", "a slow breath"), seed)
     return _in_form(intent.form(turns), pen, asked)
 
 

@@ -65,6 +65,11 @@ _TRANSLATE = re.compile(
     r"\b(?:how (?:do|would) (?:you|i|we) say|what is)\s+(.+?)\s+in\s+(french|spanish|german|italian|portuguese)\b",
     re.I | re.S,
 )
+_THANKS = re.compile(r"^\W*(?:many )?(?:thanks?|thank you|thx)\b.{0,24}$", re.I)
+_LIVE = re.compile(
+    r"^\W*(?:what(?:'s|’s| is)|tell me|how is)\s+(the (?:weather|temperature|time|date|news|price of)\b[^?!.\n]{0,60})",
+    re.I,
+)
 _POEM = re.compile(r"\b(?:haiku|poem|limerick|verse|rhyme)\b", re.I)
 _TERSE = re.compile(r"\b(?:only|just|nothing else|(?:one|single) word)\b", re.I)
 
@@ -73,6 +78,11 @@ def plain(asked: str) -> str | None:
     """The answer to a short request of a kind that is known here, or None."""
     if len(asked) > 400:
         return None
+    if _THANKS.match(asked):
+        return "You're welcome!"
+    live = _LIVE.search(asked)
+    if live:
+        return f"This is a simulated model: it has no live data, so it cannot tell {' '.join(live.group(1).split())}."
     return _capital(asked) or _translated(asked)
 
 
@@ -125,9 +135,9 @@ def verses(noun: str, details: tuple[str, ...], seed: int) -> str:
     """Three short lines about a noun."""
     first = details[seed % len(details)]
     second = details[(seed // 7 + 1) % len(details)]
-    openings = (f"Quiet, here is {noun}", f"Once more, {noun}", f"Morning light on {noun}")
+    openings = (f"Look again: {noun}", f"Once more, {noun}", f"Morning light on {noun}")
     middles = (
-        f"close by, {first} waits and listens",
+        f"close by, a thought of {first}",
         f"{first} in the falling light",
         f"a word about {first}",
     )

@@ -211,9 +211,9 @@ class _Filler:
         most = int(schema.get("maxItems", max(least, 4 if key in {"sections", "points"} else 3)))
         number = least if self.lean or depth > _DEEP else max(least, min(most, 4 if key == "sections" else 3))
         if not (self.lean or depth > _DEEP):
-            number = max(
-                number, min(int(schema.get("maxItems", 12)), self.wording.many(key.removesuffix("s")))
-            )
+            known = self.wording.many(key.removesuffix("s"))
+            number = max(least, min(known, int(schema.get("maxItems", 12)))) if known else number
+            most = max(most, number)
         number = min(max(number, int(schema.get("minContains", 1)) if "contains" in schema else 0), most)
         prefix: list[Any] = schema.get("prefixItems") or []
         rule = schema.get("items", True)

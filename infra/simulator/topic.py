@@ -129,7 +129,11 @@ def _clause(asking: str, words: list[str]) -> Topic:
 
 
 def _to(asking: str, words: list[str]) -> Topic:
-    """How to bake bread: bread, baking."""
+    """How to bake bread: bread, baking. How to learn to juggle: juggling."""
+    if "to" in words[:2] and len(words) > 2:
+        inner = words[words.index("to") + 1 :]
+        told = " ".join([gerund(base(inner[0])), *inner[1:]])
+        return Topic(told, "practice", " ".join([asking, "to", *words]))
     noun = _until(words[1:]) or words
     aspect = gerund(base(words[0])) if len(words) > 1 else ""
     return Topic(definite(" ".join(noun)), aspect, " ".join([asking, "to", *words]))
