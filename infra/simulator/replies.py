@@ -27,6 +27,9 @@ _CAPITAL = re.compile(
     r"|\b([^\W\d_]{3,20})(?:'s|’s) capital\b",
     re.I,
 )
+_LONGER = re.compile(
+    r"\b(?:write|draft|article|essay|describe|history|about|guide|words|tips|why|how)\b", re.I
+)
 _PHRASES = {
     "hello": {"french": "Bonjour", "spanish": "Hola", "german": "Hallo", "italian": "Ciao", "portuguese": "Olá"},
     "good morning": {
@@ -88,7 +91,7 @@ def plain(asked: str) -> str | None:
 
 def _capital(asked: str) -> str | None:
     found = _CAPITAL.search(asked)
-    if not found:
+    if not found or _LONGER.search(asked):
         return None
     named = " ".join((found.group(1) or found.group(2)).lower().rstrip(".").split())
     country = _OTHER_NAMES.get(named, named)

@@ -152,6 +152,11 @@ def test_what_is_not_known_is_said_to_be_simulated(asked: str) -> None:
     assert "simulated" in re.split(r"[.!?]", _write(asked))[0]
 
 
+def test_a_piece_about_a_capital_is_no_lookup() -> None:
+    """Only a question for the city itself is answered with its name."""
+    assert len(_write("Write an article about the capital of France").split()) > 100
+
+
 def test_a_poem_has_three_lines_on_its_subject() -> None:
     """A haiku is three lines that name the subject."""
     found = _write("Write a haiku about the sea")
