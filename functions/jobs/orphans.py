@@ -1,4 +1,4 @@
-"""Goes on with documents whose process died: what is paid for is in the log."""
+"""Goes on with documents whose process died and ends the chats of such a process: what is paid for is in the log."""
 
 from typing import TYPE_CHECKING
 
@@ -9,5 +9,5 @@ EVERY_SECONDS = 10.0
 
 
 async def run(services: "Services") -> int:
-    """The number of documents taken over."""
-    return await services.documents.adopt_orphans()
+    """The number of documents taken over and chats ended."""
+    return await services.documents.adopt_orphans() + await services.chat.end_abandoned()

@@ -3,12 +3,14 @@ does not ask for it: silence is only seen in a stream (law 6)."""
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from shared.chat.orders import ChatOrder, bounded, fitting, worst_case
 from shared.core.chunk import Chunk
-from shared.core.ids import RunId, TraceId, run_id, trace_of
+from shared.core.faults import Conflict, OurFault
+from shared.core.ids import RunId, TenantId, TraceId, run_id, trace_of
 from shared.core.leg import Restarted
 from shared.core.model_spec import ModelSpec, ProviderName
 from shared.core.money import ZERO, Micros
@@ -24,8 +26,10 @@ from shared.ports.models import Models
 from shared.runtime.course import Context
 from shared.runtime.effects import Fx
 from shared.runtime.journal import shielded
-from shared.runtime.solo import Session
+from shared.runtime.solo import Session, end_abandoned
 
+ABANDONED_AFTER = timedelta(minutes=15)
+"""Longer than any chat may take."""
 Item = tuple[int, Chunk | Restarted]
 """Which of the `n` answers, and a piece of it."""
 
@@ -80,15 +84,7 @@ class Answering:
 
     async def _work(self) -> AsyncGenerator[Item, None]:
         desk, tenant = self._desk, self._principal.tenant
-        context = Context(
-            tenant=tenant,
-            run=self.run,
-            actor=self._principal.actor,
-            clock=desk.clock,
-            ids=desk.ids,
-            models=desk.models,
-            log=desk.log,
-        )
+        context = desk.context(tenant, self.run, self._principal.actor)
         self._began = True
         session = Session(context, given=_given(self._order), ladder=self._ladder)
         try:
@@ -141,6 +137,31 @@ class Chat:
             await answering.aclose()
             raise
         return answering
+
+    async def end_abandoned(self) -> int:
+        """End chats whose process died: their log says so, and nothing of them is open. The number ended."""
+        found = await self.log.open_runs("chat", self.clock.now() - ABANDONED_AFTER, 50)
+        ended = 0
+        for tenant, run in found:
+            with suppress(
+                Conflict, OurFault
+            ):  # another sweep was quicker, or the store is away: the next one sees
+                view = await end_abandoned(await self.log.tape(tenant, run), self.context(tenant, run, ""))
+                await settle(self.ledger, tenant, run, view.cost)
+                ended += 1
+        return ended
+
+    def context(self, tenant: TenantId, run: RunId, actor: str) -> Context:
+        """Where a chat runs."""
+        return Context(
+            tenant=tenant,
+            run=run,
+            actor=actor,
+            clock=self.clock,
+            ids=self.ids,
+            models=self.models,
+            log=self.log,
+        )
 
 
 async def _several(fx: Fx, order: ChatOrder) -> AsyncGenerator[Item, None]:

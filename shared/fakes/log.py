@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -42,6 +42,19 @@ class MemoryLog:
         """See the port."""
         rows = self.rows.get(tenant, [])
         return tuple(sorted((row for row in rows if row.run == run), key=lambda row: row.position))
+
+    async def open_runs(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
+        """See the port."""
+        rows = sorted((row for found in self.rows.values() for row in found), key=lambda row: row.at)
+        ended = {(row.tenant, row.run) for row in rows if row.kind == "end"}
+        begun = [
+            (row.tenant, row.run)
+            for row in rows
+            if row.kind == "run"
+            and row.run.startswith(kind + "_")
+            and before - timedelta(days=1) <= row.at < before
+        ]
+        return tuple(name for name in begun if name not in ended)[:limit]
 
     async def spent(self, tenant: TenantId, since: datetime, until: datetime) -> Micros:
         """What runs of a tenant that ended in [since, until) cost it, in micro-dollars."""

@@ -203,7 +203,7 @@ class Talk:
         self._fx, self._asked = fx, asked
         self._journal, self._telling, self._clock = course.journal, course.telling, course.context.clock
         self._base = len(record.legs) if record is not None else 0
-        self._void = record is not None and _left_over(fx, asked, record)
+        self._void = record is not None and left_over(fx, asked, record)
         self._leg: LegStarted | None = None
         self._ended: LegEnded | None = None
         self._pieces: list[list[Any]] = []
@@ -336,7 +336,7 @@ def say_cut(fx: "Fx", asked: Asked, leg: int | str) -> None:
     fx.course.say("spliced", ident, {"trace": fx.course.trace, "step": fx.path, "how": "restart"})
 
 
-def _left_over(fx: "Fx", asked: Asked, record: Record) -> bool:
+def left_over(fx: "Fx", asked: Asked, record: Record) -> bool:
     """Tell again what an earlier process told of a call that it did not end; close the leg it died in. Whether
     readers saw any of it."""
     course, tape = fx.course, fx.course.tape

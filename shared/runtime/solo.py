@@ -6,7 +6,8 @@ session.view
 """
 
 from asyncio import CancelledError
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from types import TracebackType
@@ -17,11 +18,11 @@ from pydantic import TypeAdapter
 from shared.core.answer import Answer
 from shared.core.chunk import Completion
 from shared.core.entry import Entry
-from shared.core.faults import Conflict, Fault
+from shared.core.faults import Conflict, Fault, OurFault
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
 from shared.runtime.answer import from_row
-from shared.runtime.asking import Asked, retold
+from shared.runtime.asking import Asked, left_over, retold
 from shared.runtime.budget import Budget
 from shared.runtime.course import Context, Course, Mode, Plan, Render
 from shared.runtime.edges import Slot
@@ -30,7 +31,7 @@ from shared.runtime.journal import Conclude, shielded
 from shared.runtime.lanes import of_ours
 from shared.runtime.step import Ladder, Retry, Step
 from shared.runtime.tally import Tally, status_of
-from shared.runtime.tape import Tape, fault_of
+from shared.runtime.tape import Record, Tape, fault_of
 from shared.runtime.view import Replay, RunStatus, RunView, StepStatus, plain
 
 VERSION = "solo"
@@ -131,34 +132,13 @@ async def replay_session(tape: Tape, *, render: Render = plain) -> Replay:
     row, end = tape.run, tape.end
     if end is None:
         raise Conflict(f"The run {row.run} is not over yet.")
-    name: str = row.body["graph"]
-    given, quote = row.body["given"], Micros(row.body["quote"])
-    plan = Plan(
-        name,
-        VERSION,
-        given,
-        given,
-        (name,),
-        {},
-        quote,
-        Budget(*row.body["cap"]),
-        solo=True,
-        model=row.body["model"],
-    )
+    plan, name = _plan_of(tape), row.body["graph"]
     course = Course(plan, Mode.REPLAY, None, tape, render=render)
     fx = _open(course, _step(name, (), plan.cap), None)
     for ident in tape.known:
         if ident.startswith("repair:"):
             course.say("spliced", ident, {"trace": course.trace, "step": name, "how": "repair"})
-    sent = [
-        (record.legs[0].intent.position, record)
-        for found in tape.calls.values()
-        for record in found
-        if record.legs
-    ]
-    for _, record in sorted(sent, key=lambda pair: pair[0]):
-        was = record.legs[0].intent
-        asked = Asked(Prompt(()), b"", was.key, was.occurrence, (), stream=True)
+    for asked, record in _sent(tape):
         try:
             async for _ in retold(fx, asked, record):
                 pass
@@ -172,6 +152,42 @@ async def replay_session(tape: Tape, *, render: Render = plain) -> Replay:
     )
     fault = None if end.body["fault"] is None else fault_of(end.body["fault"])
     return Replay(await _over(course, name, status, fault, 0.0), course.telling.ordered())
+
+
+async def end_abandoned(entries: Sequence[Entry], context: Context) -> RunView:
+    """End a session whose process died: what was delivered is kept, the leg that it died in is closed, and the run has
+    failed. Raises Conflict where it is over, OurFault where another process ends it at the same moment."""
+    tape = Tape(entries)
+    if tape.end is not None:
+        raise Conflict(f"The run {tape.run.run} is over: {tape.end.finish}.")
+    name: str = tape.run.body["graph"]
+    course = Course(_plan_of(tape), Mode.RESUME, context, tape)
+    fx = _open(course, _step(name, (), course.plan.cap), None)
+    for asked, record in _sent(tape):
+        if not record.over:
+            left_over(fx, asked, record)
+            continue
+        with suppress(Fault):
+            async for _ in retold(fx, asked, record):
+                pass
+    fault = OurFault("The process that answered this was lost before it was done.")
+    return await shielded(_over(course, name, "failed", fault, context.clock.monotonic()))
+
+
+def _plan_of(tape: Tape) -> Plan:
+    """A recorded session's plan."""
+    body = tape.run.body
+    given, quote = body["given"], Micros(body["quote"])
+    name, cap = body["graph"], Budget(*body["cap"])
+    return Plan(name, VERSION, given, given, (name,), {}, quote, cap, solo=True, model=body["model"])
+
+
+def _sent(tape: Tape) -> Iterator[tuple[Asked, Record]]:
+    """A recorded session's calls in the order in which they were sent."""
+    records = [record for found in tape.calls.values() for record in found if record.legs]
+    for record in sorted(records, key=lambda one: one.legs[0].intent.position):
+        was = record.legs[0].intent
+        yield Asked(Prompt(()), b"", was.key, was.occurrence, (), stream=True), record
 
 
 def _step(name: str, ladder: Ladder, budget: Budget) -> Step:

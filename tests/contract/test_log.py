@@ -140,3 +140,27 @@ async def test_what_was_spent_counts_runs_by_their_end(
     await log.append([entry(tenant, 2, cost=Micros(16)), entry(tenant, 3, kind="end", at=AT, cost=None)])
     await log.append([entry(other_tenant, kind="end", at=AT, cost=Micros(32))])
     assert await log.spent(tenant, month, following) == 1 + 4 + 8
+
+
+async def test_a_run_that_was_begun_and_not_ended_is_open(
+    log: Log, tenant: TenantId, other_tenant: TenantId
+) -> None:
+    """Of all tenants, of the kind asked for, begun before the moment and not a day ago; an end takes it off the list."""
+    for of, kind in (
+        (run(1, "chat"), "run"),
+        (run(2, "chat"), "run"),
+        (run(3), "run"),
+        (run(4, "chat"), "intent"),
+    ):
+        await log.append([entry(tenant, of=of, kind=kind)])
+    await log.append([entry(other_tenant, of=run(5, "chat"), kind="run")])
+    await log.append([entry(tenant, 2, of=run(2, "chat"), kind="end")])
+    mine = {tenant, other_tenant}
+
+    async def open_at(after: timedelta) -> set[tuple[TenantId, str]]:
+        found = await log.open_runs("chat", AT + after, 1000)
+        return {(owner, name) for owner, name in found if owner in mine}
+
+    assert await open_at(timedelta(minutes=1)) == {(tenant, run(1, "chat")), (other_tenant, run(5, "chat"))}
+    assert await open_at(timedelta(0)) == set()
+    assert await open_at(timedelta(days=2)) == set()

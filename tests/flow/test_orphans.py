@@ -14,6 +14,7 @@ import pytest
 
 from infra.simulator import Pace, Simulator, start
 from shared.bootstrap import Services, services
+from shared.chat import desk
 from shared.config import Settings
 from shared.core.event import Event
 from shared.core.ids import RunId, TenantId
@@ -164,3 +165,51 @@ async def test_a_document_that_runs_is_nobodys_orphan(addresses: Addresses, tena
         await two.documents.adopt_orphans()
         assert document.id not in two.documents.works.tasks
         assert (await one.documents.wait(who, document.id, 20)).status == "finished"
+
+
+_CHAT_VICTIM = """
+import asyncio, sys
+from shared.bootstrap import services
+from shared.chat.orders import ChatOrder
+from shared.config import Settings
+from shared.core.prompt import ask
+from shared.core.tenant import Principal
+from shared.core.ids import TenantId
+
+async def main(origin, app, redis, tenant):
+    engine = services(Settings().with_simulator(origin).with_stores(database=app, redis=redis))
+    await engine.start()
+    who, order = Principal(TenantId(tenant), "test"), ChatOrder("gpt-6-luna", ask("Tell me of sails"))
+    answering = await engine.chat.open(who, order)
+    print(answering.run, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_chat_whose_process_was_killed_is_ended(
+    addresses: Addresses, tenant: TenantId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for it any longer: its open leg is closed, the run has failed, nothing is held, and it replays."""
+    who = Principal(tenant, "test")
+    monkeypatch.setattr(desk, "ABANDONED_AFTER", timedelta(0))
+    async with start(pace=SLOW) as simulator:
+        victim = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _CHAT_VICTIM, simulator.origin, addresses.app, addresses.redis, tenant,
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert victim.stdout is not None
+        run = RunId((await victim.stdout.readline()).decode().strip())
+        os.kill(victim.pid, signal.SIGKILL)
+        await victim.wait()
+        async with engine(addresses, simulator) as second:
+            assert await second.chat.end_abandoned() >= 1
+            tape = await second.log.tape(tenant, run)
+            assert [row.kind for row in tape[-3:]] == ["outcome", "step", "end"]
+            assert (tape[-3].fault, tape[-1].finish) == ("abandoned", "failed")
+            replayed = await second.documents.replay(who, run)
+            assert (replayed.identical, replayed.drift) == (True, "")
+            balance = await second.documents.stores.ledger.balance(tenant, Micros(10**12))
+            assert balance.held == 0
+            assert (tenant, run) not in await second.log.open_runs("chat", second.clock.now(), 100)

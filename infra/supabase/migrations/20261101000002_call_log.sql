@@ -145,3 +145,27 @@ $$;
 revoke all on function app.ensure_partitions(integer) from public;
 grant execute on function app.ensure_partitions(integer) to chatsmart_app;
 select app.ensure_partitions();
+
+
+-- Runs of all tenants that were begun and never ended: their process died. Names only.
+create index call_log_runs on public.call_log (at) where kind = 'run';
+create function app.open_runs(kind text, before timestamptz, up_to integer)
+returns table (tenant_id uuid, run_id text)
+language sql stable security definer
+set search_path = ''
+as $$
+  select r.tenant_id, r.run_id
+  from public.call_log as r
+  where r.kind = 'run'
+    and r.at < before
+    and r.at >= before - interval '1 day'
+    and pg_catalog.starts_with(r.run_id, open_runs.kind || '_')
+    and not exists (
+      select from public.call_log as e
+      where e.tenant_id = r.tenant_id and e.run_id = r.run_id and e.kind = 'end'
+    )
+  order by r.at
+  limit up_to
+$$;
+revoke all on function app.open_runs(text, timestamptz, integer) from public;
+grant execute on function app.open_runs(text, timestamptz, integer) to chatsmart_app;

@@ -49,6 +49,11 @@ class PostgresLog:
                 if entry.run == run and stored.get(entry.position) != _row(entry):
                     raise OurFault(f"Position {entry.position} of {run} is already written, and otherwise.")
 
+    async def open_runs(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
+        """See the port."""
+        rows = await self._database.call(_SQL["open_runs"], kind, before, limit)
+        return tuple((TenantId(str(row["tenant_id"])), RunId(row["run_id"])) for row in rows)
+
     async def spent(self, tenant: TenantId, since: datetime, until: datetime) -> Micros:
         """What runs of a tenant, documents and chats, that ended in [since, until) cost it, in micro-dollars: the
         truth behind the ledger."""

@@ -23,6 +23,10 @@ class ObservedLog:
         await self.inner.append(entries)
         self.telemetry.observe(entries)
 
+    async def open_runs(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
+        """As the inner log has them."""
+        return await self.inner.open_runs(kind, before, limit)
+
     async def tape(self, tenant: TenantId, run: RunId) -> tuple[Entry, ...]:
         """As the inner log has it."""
         return await self.inner.tape(tenant, run)

@@ -28,3 +28,7 @@ select app.ensure_partitions($1)
 select coalesce(sum(cost_micros), 0)::bigint
 from public.call_log
 where tenant_id = $1 and at >= $2 and at < $3 and kind = 'end'
+
+-- name: open_runs
+-- Across tenants, so through a narrow function.
+select tenant_id, run_id from app.open_runs($1, $2, $3)
