@@ -145,7 +145,7 @@ async def test_what_was_spent_counts_runs_by_their_end(
 async def test_a_run_that_was_begun_and_not_ended_is_open(
     log: Log, tenant: TenantId, other_tenant: TenantId
 ) -> None:
-    """Of all tenants, of the kind asked for, begun before the moment and not a day ago; an end takes it off the list."""
+    """Of all tenants, of the kind asked for, begun before the moment and not a day ago; an end takes it off."""
     for of, kind in (
         (run(1, "chat"), "run"),
         (run(2, "chat"), "run"),
