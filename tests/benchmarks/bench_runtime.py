@@ -12,6 +12,7 @@ import gc
 import statistics
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import make_dataclass
+from datetime import datetime
 from time import process_time_ns
 from typing import Any, TypedDict
 
@@ -46,6 +47,10 @@ class Discarded:
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """Take and forget."""
+
+    async def open_runs(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
+        """None."""
+        return ()
 
     async def tape(self, tenant: TenantId, run: RunId) -> tuple[Entry, ...]:
         """Nothing is kept."""
