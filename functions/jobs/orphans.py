@@ -10,4 +10,5 @@ EVERY_SECONDS = 10.0
 
 async def run(services: "Services") -> int:
     """The number of documents taken over and chats ended."""
-    return await services.documents.adopt_orphans() + await services.chat.end_abandoned()
+    ended = await services.chat.end_abandoned()
+    return ended + await services.documents.adopt_orphans()

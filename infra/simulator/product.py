@@ -14,6 +14,7 @@ BENEFITS = (
     "A choice that keeps its worth",
 )
 HEADLINES = ("{T}: Made to Be Used", "{T}, Simply Done Well", "{T}, Ready for Every Day")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _ENGLISH = frozenset({"a", "an", "the", "our", "this", "my"})
 _ARTICLE = re.compile(
     r"^(?:(?:this|it) is |we (?:sell|offer|make) |meet |introducing )?"
@@ -139,7 +140,8 @@ def _keys(parts: tuple[str, ...]) -> list[str]:
 @lru_cache(maxsize=256)
 def read(asked: str) -> Product:
     """The product of a message: a page's fields where it lists them, else its notes."""
-    asked = asked[:12_000]
+    # Python takes some control characters for spaces in one place and not in another.
+    asked = _CONTROLS.sub(" ", asked[:12_000])
     fields = {label.lower(): _items(text) for label, text in _FIELDS.findall(asked)}
     readers = (_AUDIENCE.search(asked) or [None, "readers"])[1] or "readers"
     benefits = distinct(fields.get("benefits", ()) or BENEFITS[:3])[:12]
@@ -151,10 +153,12 @@ def read(asked: str) -> Product:
             name, page.group(2).strip(), features or (name,), benefits, readers, english or name.isascii()
         )
     name, features, english = _notes(asked)
-    features = distinct((*features, *fields.get("features", ())))
+    if not any(letter.isalnum() for letter in name):
+        name = "product"
+    features = tuple(each for each in distinct((*features, *fields.get("features", ()))) if each.strip())
     if not features:
         features = _made(name)
-    return Product(_titled(name), category(name), features[:12], benefits, readers, english)
+    return Product(_titled(name), category(name) or "Product", features[:12], benefits, readers, english)
 
 
 def _items(text: str) -> tuple[str, ...]:

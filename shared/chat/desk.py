@@ -4,7 +4,7 @@ does not ask for it: silence is only seen in a stream (law 6)."""
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from shared.chat.orders import ChatOrder, bounded, fitting, worst_case
@@ -28,8 +28,8 @@ from shared.runtime.effects import Fx
 from shared.runtime.journal import shielded
 from shared.runtime.solo import Session, end_abandoned
 
-ABANDONED_AFTER = timedelta(minutes=15)
-"""Longer than any chat may take."""
+ABANDONED_AFTER = timedelta(hours=1)
+"""Longer than any chat may take, but for one whose reader has stopped reading."""
 Item = tuple[int, Chunk | Restarted]
 """Which of the `n` answers, and a piece of it."""
 
@@ -86,6 +86,7 @@ class Answering:
         desk, tenant = self._desk, self._principal.tenant
         context = desk.context(tenant, self.run, self._principal.actor)
         self._began = True
+        desk.alive.add(self.run)
         session = Session(context, given=_given(self._order), ladder=self._ladder)
         try:
             async with session:
@@ -95,6 +96,7 @@ class Answering:
                     async for item in items:
                         yield item
         finally:
+            desk.alive.discard(self.run)
             view = session.view
             # No view: the end could not be written. The hold stands in for what was spent until it expires.
             if view is not None:
@@ -119,6 +121,8 @@ class Chat:
     catalogue: Catalogue
     month_cap: Micros
     simulated: frozenset[ProviderName] = frozenset()
+    alive: set[RunId] = field(default_factory=set)
+    """The chats that this process is answering."""
 
     async def open(self, principal: Principal, order: ChatOrder) -> Answering:
         """Hold the money, send the call and wait for its first piece. Raises UnknownModel, BadRequest and OverBudget
@@ -143,6 +147,8 @@ class Chat:
         found = await self.log.open_runs("chat", self.clock.now() - ABANDONED_AFTER, 50)
         ended = 0
         for tenant, run in found:
+            if run in self.alive:
+                continue
             with suppress(
                 Conflict, OurFault
             ):  # another sweep was quicker, or the store is away: the next one sees

@@ -17,10 +17,10 @@ from shared.core.faults import (
     BadRequest,
     CallerFault,
     Conflict,
-    Diverged,
-    Fault,
     NotYours,
+    OurFault,
     OverBudget,
+    Unavailable,
 )
 from shared.core.ids import RunId, run_id, trace_of
 from shared.core.money import Micros, show
@@ -29,7 +29,6 @@ from shared.documents.begun import as_begun
 from shared.documents.orders import Order, read_order
 from shared.documents.replayed import Replayed, replayed
 from shared.documents.tape import entries_to_json
-from shared.documents.view import fault_json
 from shared.documents.work import BEAT_SECONDS, Stores, Works
 from shared.guard.spend import settle
 from shared.models.catalogue import Catalogue
@@ -41,6 +40,8 @@ _POLL_SECONDS = 0.05
 """How often a document is looked at while its event stream is not there (yet, or any longer)."""
 _SILENT_SECONDS = 3.0
 """After this long without an event a reader looks whether the document is over."""
+_LAST_POSITION = 2**31
+"""Past any event of a run: where the end of one that was given up is told."""
 _LEAST_OUTPUT = 256
 """Tokens: no step says anything useful in less, so a budget that can't pay for these is refused at once."""
 
@@ -148,12 +149,20 @@ class Documents:
                     if event.final:
                         return
             # The stream is not there, has a gap, or has no more for one that named a position past its end.
-            if (await self.get(principal, run)).status != "running":
-                for event in (await self.replay(principal, run)).events:
+            document = await self.get(principal, run)
+            if document.status != "running":
+                for event in await self._told(principal, document):
                     if event.position > after:
                         yield event
                 return
             await asyncio.sleep(_POLL_SECONDS)
+
+    async def _told(self, principal: Principal, document: Document) -> Sequence[Event]:
+        """All events of a document that is over; where its log has no end (it was given up), what the shelf says."""
+        try:
+            return (await self.replay(principal, document.id)).events
+        except (Conflict, NotYours):
+            return (Event(_LAST_POSITION, "failed", {"trace": document.trace, **(document.fault or {})}),)
 
     async def _live(self, principal: Principal, run: RunId, after: int) -> AsyncGenerator[Event, None]:
         """Events off the bus; ends early where the run is over and the bus does not say so (it was away then)."""
@@ -228,8 +237,10 @@ class Documents:
                 continue
             try:
                 await self._adopt(document)
-            except (CallerFault, Diverged) as fault:
-                await self._give_up(document, fault)
+            except Unavailable:
+                continue  # its beat goes stale again, and the next sweep finds the store back
+            except (CallerFault, OurFault) as fault:
+                await self.works.give_up(document, fault)
             taken += 1
         return taken
 
@@ -248,19 +259,13 @@ class Documents:
         worst = pipeline.graph.quote(given).micros
         held = worst if document.budget is None else min(worst, document.budget)
         await stores.ledger.hold(document.tenant, document.id, Micros(held), stores.month_cap)
+        if not tape and document.parent is not None:
+            raise Conflict("This re-run was lost before it began; ask for it again.")
         if not tape:
             self.works.begin(document, pipeline, given)
             return
         seen = await stores.bus.so_far(document.tenant, document.id)
         self.works.take_over(document, pipeline, tape, seen)
-
-    async def _give_up(self, document: Document, fault: Fault) -> None:
-        """End a document that can't be gone on with, saying why; nothing of it is paid."""
-        said = fault_json(fault.code, fault.message, fault.advice)
-        await self.stores.shelf.put(
-            document.with_(status="failed", finished=self.stores.clock.now(), fault=said)
-        )
-        await settle(self.stores.ledger, document.tenant, document.id, Micros(0))
 
     async def _tape(self, principal: Principal, run: RunId) -> tuple[Entry, ...]:
         entries = await self.stores.log.tape(principal.tenant, run)

@@ -11,11 +11,12 @@ from pydantic import BaseModel
 
 from shared.core.entry import Entry
 from shared.core.event import Event
-from shared.core.faults import OurFault, Unavailable
+from shared.core.faults import Conflict, Diverged, Fault, OurFault, Unavailable
 from shared.core.ids import RunId
-from shared.core.money import Micros
+from shared.core.money import ZERO, Micros
 from shared.documents.finish import documented, finished_json
 from shared.documents.pipeline import Pipeline, Registry
+from shared.documents.view import fault_json
 from shared.guard.spend import settle
 from shared.ports.bus import Bus
 from shared.ports.clock import Clock, Ids
@@ -120,6 +121,10 @@ class Works:
         ours = True
         try:
             await work
+        except (Conflict, Diverged) as fault:
+            # The log does not allow going on: another process ended the run, or it is not what this code can read.
+            ours = False
+            await asyncio.shield(self.give_up(document, fault))
         except OurFault as fault:
             # Anything but a store that is away means that another process writes this run: it is no longer ours.
             ours = isinstance(fault, Unavailable)
@@ -135,6 +140,15 @@ class Works:
             await settle(self.stores.ledger, document.tenant, document.id, spent)
         elif ours:
             await self._abandon(document)
+
+    async def give_up(self, document: Document, fault: Fault) -> None:
+        """End a document that can't be gone on with, saying why; nothing more of it is paid."""
+        stores = self.stores
+        now = await stores.shelf.get(document.tenant, document.id)
+        if now is not None and now.status == "running":
+            said = fault_json(fault.code, fault.message, fault.advice)
+            await stores.shelf.put(now.with_(status="failed", finished=stores.clock.now(), fault=said))
+        await settle(stores.ledger, document.tenant, document.id, ZERO)
 
     async def _abandon(self, document: Document) -> None:
         """Hand a document over: with its beat in the past the next sweep takes it. Its hold stays until then."""

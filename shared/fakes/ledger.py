@@ -60,6 +60,8 @@ class MemoryLedger:
         if hold is not None and hold.month in account.spent:
             account.spent[hold.month] += spent
             return True
+        if hold is None and not spent:
+            return False
         account.spent.pop(f"{self._clock.now().astimezone(UTC):%Y-%m}" if hold is None else hold.month, None)
         account.drops += 1
         return hold is not None

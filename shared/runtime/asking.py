@@ -273,7 +273,8 @@ class Talk:
         self._tell()
         ended = self._ended or partial
         if ended is not None and self._leg is not None:
-            self._outcome(ended, {"left": True} if ended.fault is not None else {})
+            cut = {"unfinished": True} if self._ended is None else {}
+            self._outcome(ended, {"left": True, **cut} if ended.fault is not None else {})
         elif self._leg is not None:
             self._broken(self._leg, "cancelled", {"left": True})
         self._leg = self._ended = None
@@ -326,7 +327,7 @@ def _code(ended: LegEnded, more: Mapping[str, Any]) -> str:
     """Why a leg delivered nothing. That its caller left is nobody's outage and must not look like one."""
     if ended.fault is None:
         return ""
-    return "caller_left" if "left" in more else ended.fault.code
+    return "caller_left" if "unfinished" in more else ended.fault.code
 
 
 def say_cut(fx: "Fx", asked: Asked, leg: int | str) -> None:
@@ -390,13 +391,14 @@ async def retold(fx: "Fx", asked: Asked, record: Record) -> AsyncGenerator[Chunk
         for n, leg in enumerate(record.legs):
             if leg.intent.body.get("void"):
                 say_cut(fx, asked, f"void {n}")
+            fx.rung = leg.intent.model
+            if leg.outcome is not None:
+                # Before the pieces: a step that leaves early has had the leg all the same.
+                fx.tally.add(leg.outcome, void=n < start)
             for position, _, what in leg.pieces:
                 chunk = _tell_again(fx, asked, position, what)
                 if n >= start:
                     yield chunk
-            fx.rung = leg.intent.model
-            if leg.outcome is not None:
-                fx.tally.add(leg.outcome, void=n < start)
     last = record.legs[-1].outcome
     if last is not None and "raised" in last.body:
         raise fault_of(last.body["raised"])

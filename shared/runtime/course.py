@@ -308,6 +308,8 @@ class Course:
         lost = [self._shown.get(position) or self._lost(position) for position in untold]
         for event in lost:
             self.telling.put(event)
+        for tally in self.tallies.values():
+            tally.end(status)
         found = total(self.tallies, self.plan.steps)
         view = RunView(
             self.run, self.tenant, self.trace, self.plan.graph, self.plan.version, status, self.plan.given, value,

@@ -164,7 +164,7 @@ async def end_abandoned(entries: Sequence[Entry], context: Context) -> RunView:
     course = Course(_plan_of(tape), Mode.RESUME, context, tape)
     fx = _open(course, _step(name, (), course.plan.cap), None)
     for asked, record in _sent(tape):
-        if not record.over:
+        if not (record.over or record.left):
             left_over(fx, asked, record)
             continue
         with suppress(Fault):

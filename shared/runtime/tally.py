@@ -1,13 +1,13 @@
 """The figures of a run, added up from the outcome rows of its log: live and in a replay by the same code."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.core.entry import Entry
 from shared.core.money import Micros
 from shared.core.usage import NO_USAGE, Usage
 from shared.runtime.tape import Tape
-from shared.runtime.view import STATUSES, StepStatus, StepView
+from shared.runtime.view import STATUSES, RunStatus, StepStatus, StepView
 
 
 @dataclass(slots=True)
@@ -28,18 +28,34 @@ class Tally:
     first_token_ms: int | None = None
     total_ms: int | None = None
     status: StepStatus = "running"
+    left: list[Entry] = field(default_factory=list)
+    """Legs that were cut short by whoever read them: who pays shows at the run's end."""
 
     def add(self, outcome: Entry, void: bool = False) -> None:
-        """Count a leg; `void` where its answer was asked for again by a later process. A leg that failed is our loss;
-        one that its caller left is paid for as far as it came, or leaving before the end would make answers free."""
+        """Count a leg; `void` where its answer was asked for again by a later process. A failed leg is our loss."""
         self.legs += 1
         self.simulated = self.simulated or bool(outcome.body.get("simulated"))
         self.borrowed = "borrowed" in outcome.body and self.borrowed is not False
         if self.first_token_ms is None:
             self.first_token_ms = outcome.first_token_ms
-        if void or (outcome.fault and "left" not in outcome.body):
+        if outcome.fault and not void and "unfinished" in outcome.body:
+            self.left.append(outcome)
+        elif outcome.fault or void:
             self.lost += outcome.cost or 0
-            return
+        else:
+            self._pay(outcome)
+
+    def end(self, status: RunStatus) -> None:
+        """The run is over. Legs cut short because their caller left are paid for as far as they came, or leaving before
+        the end would make answers free; those that were cut because something else failed are our loss."""
+        for outcome in self.left:
+            if status == "failed":
+                self.lost += outcome.cost or 0
+            else:
+                self._pay(outcome)
+        self.left = []
+
+    def _pay(self, outcome: Entry) -> None:
         if "was" in outcome.body:
             self.saved += outcome.body["was"]["cost"] or 0
         self.model = outcome.model

@@ -146,7 +146,12 @@ class Telling:
         """Send what is left, in order; one more try where sending failed before."""
         if self._pump is not None:
             await self._pump
+        self._unpause()
         if self._emit is not None and self._box:
             await self._send()
+        self._unpause()
+
+    def _unpause(self) -> None:
         if self._pause is not None:
             self._pause.cancel()
+            self._pause = None

@@ -2,9 +2,9 @@
 
 `python -m tests.benchmarks.bench_rls [--rows N]` prints JSON lines. Both sides read the same rows in the same run,
 in turns: as a role that no policy binds, with `where tenant_id = …`, and as the app, where the policy says it. The
-ratio of their medians is the figure; a ratio of two absolutes from two runs would measure the machine. `both_ms` is the app
-with the condition as well, as the adapters send it: a second lock on the same door, some microseconds more. The
-limit is on all queries together: on one of a tenth of a millisecond, the policy's fixed microseconds are a tenth.
+ratio of their medians is the figure; a ratio of two absolutes from two runs would measure the machine. `both_ms` is
+the app with the condition as well, as the adapters send it: a second lock on the same door, some microseconds more.
+The limit is on all queries together: on one of a tenth of a millisecond, the policy's fixed microseconds are a tenth.
 """
 
 import argparse

@@ -132,7 +132,7 @@ async def test_a_figure_that_grew_old_while_it_was_asked_is_not_kept(
     """A run that ends between the sum and its arrival, with its hold or without, is in the figure."""
     if held:
         await ledger.hold(tenant, run(1), Micros(300), CAP)
-        await ledger.settle(tenant, run(2), Micros(0))
+        await ledger.settle(tenant, run(2), Micros(1))
 
     async def ends() -> None:
         truth.spent = Micros(300)

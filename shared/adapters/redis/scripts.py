@@ -63,6 +63,7 @@ if month and redis.call('HEXISTS', spent, month) == 1 then
   redis.call('HINCRBY', spent, month, ARGV[3])
   return 1
 end
+if not month and ARGV[3] == '0' then return 0 end
 redis.call('HDEL', spent, month or ARGV[4])
 redis.call('HINCRBY', spent, 'drops', 1)
 redis.call('EXPIRE', spent, 70 * 86400)
