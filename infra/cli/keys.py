@@ -46,16 +46,21 @@ def listed(*, as_json: bool, url: str | None, key: str | None) -> None:
         if as_json:
             put(row)
             continue
-        ended = (
-            "revoked"
-            if row.get("revoked")
-            else f"until {row['expires'][:10]}"
-            if row.get("expires")
-            else "active"
-        )
+        ended = _state(row)
         print(
             f"{row.get('id')}  …{row.get('hint')}  {str(row.get('created'))[:10]}  {ended:<16}  {row.get('name')}"
         )
+
+
+def _state(row: Json) -> str:
+    """Whether a key opens anything, and until when."""
+    if row.get("revoked"):
+        return "revoked"
+    expires = row.get("expires")
+    if not expires:
+        return "active"
+    past = datetime.fromisoformat(expires) <= datetime.now(UTC)
+    return "expired" if past else f"until {expires[:10]}"
 
 
 def revoke(id_: str, *, as_json: bool, url: str | None, key: str | None) -> None:

@@ -103,11 +103,25 @@ def test_a_key_is_made_listed_and_revoked(server: Loopback) -> None:
     server.on(
         "GET /v1/keys",
         as_json({"data": [row], "next": "key_1"}),
-        as_json({"data": [{**row, "id": "key_0", "revoked": "2026-01-03"}], "next": None}),
+        as_json(
+            {
+                "data": [
+                    {**row, "id": "key_0", "revoked": "2026-01-03"},
+                    {**row, "id": "key_2", "expires": "2026-01-03T00:00:00+00:00"},
+                    {**row, "id": "key_3", "expires": "2999-01-03T00:00:00+00:00"},
+                ],
+                "next": None,
+            }
+        ),
     )
     listed = run(server, "keys", "list").stdout.splitlines()
-    assert [line.split()[0] for line in listed] == ["key_1", "key_0"]
-    assert "revoked" in listed[1]
+    assert [line.split()[0] for line in listed] == ["key_1", "key_0", "key_2", "key_3"]
+    assert [line.split("  ")[3].strip() for line in listed] == [
+        "active",
+        "revoked",
+        "expired",
+        "until 2999-01-03",
+    ]
     assert "after=key_1" in server.asked[-1].path
     server.on("DELETE /v1/keys/key_1", as_json({}))
     assert run(server, "keys", "revoke", "key_1").exit_code == 0
