@@ -3,9 +3,11 @@ does not ask for it: silence is only seen in a stream (law 6)."""
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+
+import structlog
 
 from shared.chat.orders import ChatOrder, bounded, fitting, worst_case
 from shared.core.chunk import Chunk
@@ -30,6 +32,7 @@ from shared.runtime.solo import Session, end_abandoned
 
 ABANDONED_AFTER = timedelta(hours=1)
 """Longer than any chat may take, but for one whose reader has stopped reading."""
+_LINES = structlog.get_logger("chatsmart")
 Item = tuple[int, Chunk | Restarted]
 """Which of the `n` answers, and a piece of it."""
 
@@ -149,12 +152,14 @@ class Chat:
         for tenant, run in found:
             if run in self.alive:
                 continue
-            with suppress(
-                Conflict, OurFault
-            ):  # another sweep was quicker, or the store is away: the next one sees
+            try:
                 view = await end_abandoned(await self.log.tape(tenant, run), self.context(tenant, run, ""))
-                await settle(self.ledger, tenant, run, view.cost)
-                ended += 1
+            except (Conflict, OurFault) as fault:
+                # Another sweep was quicker, or the log is away or not whole: the others are ended all the same.
+                _LINES.warning("chat not ended", run=run, fault=fault.code, message=fault.message)
+                continue
+            await settle(self.ledger, tenant, run, view.cost)
+            ended += 1
         return ended
 
     def context(self, tenant: TenantId, run: RunId, actor: str) -> Context:

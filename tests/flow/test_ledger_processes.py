@@ -16,10 +16,13 @@ SPENDER = """
 import asyncio, json, random, sys
 from shared.adapters.clock import SystemClock
 from shared.adapters.redis.connection import RedisConnection
-from shared.adapters.redis.ledger import RedisLedger, nothing_spent
+from shared.adapters.redis.ledger import RedisLedger
 from shared.core.faults import OverBudget
 from shared.core.ids import RunId, TenantId
 from shared.core.money import Micros
+
+async def nothing_spent(tenant, since, until):
+    return Micros(0)
 
 async def main(url, tenant, seed, cap):
     chance, redis = random.Random(seed), RedisConnection(url)

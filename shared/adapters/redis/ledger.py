@@ -8,7 +8,7 @@ from shared.adapters.redis import scripts
 from shared.adapters.redis.connection import RedisConnection, number, reached
 from shared.core.faults import OverBudget
 from shared.core.ids import RunId, TenantId
-from shared.core.money import ZERO, Micros, show
+from shared.core.money import Micros, show
 from shared.ports.clock import Clock
 from shared.ports.ledger import Balance
 
@@ -88,11 +88,6 @@ def month_of(at: datetime) -> tuple[datetime, datetime]:
     """The first moment of the month of `at` and of the one after, UTC."""
     start = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return start, (start + timedelta(days=32)).replace(day=1)
-
-
-async def nothing_spent(_tenant: TenantId, _since: datetime, _until: datetime) -> Micros:
-    """For a ledger without a Postgres behind it."""
-    return ZERO
 
 
 def _month(at: datetime) -> str:
