@@ -6,13 +6,14 @@ the intent down and only then asks for the next item, which sends. So the log co
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from shared.core.chunk import Chunk, Finish
 from shared.core.faults import ProviderFault
 from shared.core.ids import SpanId, TenantId, TraceId
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
+from shared.core.need import Need
 from shared.core.prompt import Prompt
 from shared.core.usage import Usage
 
@@ -22,6 +23,8 @@ class Call:
     """One question to the ladder: the first rung that answers serves it. `stream` asks the provider to stream.
 
     `span` is sent along as the request's id where a wire takes one; `deadline` is in seconds, for all legs together.
+    With a `need` the rungs are put in the order that routing finds best; without one they stand as they are.
+    `finishers` may not begin an answer, but may finish one that broke off after readers had seen some of it.
     """
 
     tenant: TenantId
@@ -31,6 +34,10 @@ class Call:
     ladder: tuple[ModelSpec, ...]
     deadline: float = 120.0
     stream: bool = True
+    need: Need | None = None
+    finishers: tuple[ModelSpec, ...] = ()
+    hedge: bool = False
+    """Ask the next rung as well where the first is slower than its 95th percentile; the quicker one serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +80,25 @@ class Restarted:
     leg: int
 
 
-LegItem = LegStarted | Chunk | Restarted | LegEnded
+Join = Literal["resumed", "prefix", "continued", "exact", "folded", "fuzzy", "restarted"]
+"""How a leg goes on from the text of the one before:
+
+resumed    the same response, taken up where it broke off (the provider keeps it)
+prefix     the model continued the unfinished message itself (vLLM): nothing had to be aligned
+continued  another model was asked to go on, and its text begins where the other ended
+exact      it repeated the end of what was there; the overlap was the same to the letter
+folded     … the same but for spaces, case or punctuation
+fuzzy      … nearly the same
+restarted  it began again from the top; what readers had was skipped
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spliced:
+    """The leg before broke after text had gone out, and this one goes on from there: what was shown stands."""
+
+    leg: int
+    how: Join
+
+
+LegItem = LegStarted | Chunk | Spliced | Restarted | LegEnded
