@@ -30,6 +30,7 @@ STATUS: Mapping[str, int] = {
     "provider_overloaded": 503,
     "provider_timeout": 504,
     "provider_cut": 502,
+    "outrun": 502,
     "provider_malformed": 502,
     "provider_rejected": 400,
     "provider_unauthorised": 502,

@@ -19,7 +19,7 @@ from functions.web.sse import HEADERS as STREAM_HEADERS
 from functions.web.sse import HEARTBEAT, HEARTBEAT_SECONDS
 from shared.chat.orders import ChatOrder
 from shared.core.faults import Cut, Fault
-from shared.core.leg import Restarted
+from shared.core.leg import Restarted, Spliced
 from shared.core.usage import NO_USAGE
 
 if TYPE_CHECKING:
@@ -67,11 +67,12 @@ class Generation(Generic[A]):
 
 async def _whole(answering: "Answering", gathered: Gathered, send: Send) -> bytes:
     """Gather the answer, send its head and return its body."""
-    async for index, item in answering.items():
-        if isinstance(item, Restarted):
-            gathered.void(index)
-        else:
-            gathered.add(index, item)
+    async for index, batch in answering.items():
+        for piece in batch:
+            if isinstance(piece, Restarted):
+                gathered.void(index)
+            elif not isinstance(piece, Spliced):
+                gathered.add(index, piece)
     content = dumps(gathered.whole(answering.usage or NO_USAGE, answering.cost))
     headers = _headers(answering)
     if answering.cost is not None:
@@ -91,7 +92,9 @@ async def _stream(answering: "Answering", writer: Writer, send: Send) -> None:
         async with Pump(answering.items()) as pump:
             while (batch := await pump.batch(HEARTBEAT_SECONDS)) is not None:
                 pieces = [waiting]
-                for index, item in batch:
+                for index, item in ((index, item) for index, read in batch for item in read):
+                    if isinstance(item, Spliced):
+                        continue
                     if not isinstance(item, Restarted):
                         shown.add(index)
                         pieces.append(writer.event(index, item))

@@ -2,7 +2,7 @@
 does not ask for it: silence is only seen in a stream (law 6)."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -10,10 +10,9 @@ from datetime import timedelta
 import structlog
 
 from shared.chat.orders import ChatOrder, bounded, fitting, worst_case
-from shared.core.chunk import Chunk
 from shared.core.faults import Conflict, OurFault
 from shared.core.ids import RunId, TenantId, TraceId, run_id, trace_of
-from shared.core.leg import Restarted
+from shared.core.leg import Piece
 from shared.core.model_spec import ModelSpec, ProviderName
 from shared.core.money import ZERO, Micros
 from shared.core.prompt import Prompt
@@ -33,8 +32,8 @@ from shared.runtime.solo import Session, end_abandoned
 ABANDONED_AFTER = timedelta(hours=1)
 """Longer than any chat may take, but for one whose reader has stopped reading."""
 _LINES = structlog.get_logger("chatsmart")
-Item = tuple[int, Chunk | Restarted]
-"""Which of the `n` answers, and a piece of it."""
+Item = tuple[int, Sequence[Piece]]
+"""Which of the `n` answers, and what one network read brought of it."""
 
 
 class Answering:
@@ -73,7 +72,7 @@ class Answering:
         self._first = await anext(self._source, None)
 
     async def items(self) -> AsyncGenerator[Item, None]:
-        """The answer, piece by piece. Raises the last leg's ProviderFault where it breaks off for good."""
+        """The answer, read by read. Raises the last leg's ProviderFault where it breaks off for good."""
         if self._first is not None:
             yield self._first
         async for item in self._source:
@@ -107,9 +106,9 @@ class Answering:
                 self.usage, self.cost = view.usage, None if view.unpriced else view.cost
 
     async def _one(self, fx: Fx) -> AsyncGenerator[Item, None]:
-        async with aclosing(fx.chunks(self._order.prompt)) as chunks:
-            async for chunk in chunks:
-                yield 0, chunk
+        async with aclosing(fx.batches(self._order.prompt)) as batches:
+            async for batch in batches:
+                yield 0, batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +179,9 @@ async def _several(fx: Fx, order: ChatOrder) -> AsyncGenerator[Item, None]:
     queue: asyncio.Queue[Item | None] = asyncio.Queue(256)
 
     async def one(index: int, prompt: Prompt) -> None:
-        async with aclosing(fx.chunks(prompt, label=f"choice {index}")) as chunks:
-            async for chunk in chunks:
-                await queue.put((index, chunk))
+        async with aclosing(fx.batches(prompt, label=f"choice {index}")) as batches:
+            async for batch in batches:
+                await queue.put((index, batch))
 
     async def all_of_them() -> None:
         try:

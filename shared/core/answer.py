@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from shared.core.chunk import Chunk, Citation, Completion, Ended, Reasoning, Refusal, Text, ToolCallPart, Used
-from shared.core.leg import Restarted
+from shared.core.leg import Piece, Restarted, Spliced
 from shared.core.prompt import ToolCall
 from shared.core.usage import Usage
 
@@ -22,7 +22,7 @@ class Answer:
         self._usage: Usage | None = None
         self._ended: Ended | None = None
 
-    def add(self, chunk: Chunk | Restarted) -> None:
+    def add(self, chunk: Piece) -> None:
         """Take the next chunk."""
         match chunk:
             case Text(text):
@@ -39,6 +39,8 @@ class Answer:
                 self._usage = usage
             case Ended():
                 self._ended = chunk
+            case Spliced():
+                pass
             case Restarted():
                 self.__init__()  # type: ignore[misc]
 

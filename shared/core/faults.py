@@ -18,6 +18,7 @@
     │   ├── Overloaded         5xx, 529, refused connection
     │   ├── TimedOut           no first token, or none for too long
     │   ├── Cut                the stream ended without its end
+    │   ├── Outrun             another model, asked as well, answered first
     │   ├── Malformed          an answer that is not what was asked for, or not the wire format
     │   ├── Refused            a content refusal: the caller's answer, not an outage
     │   ├── Rejected           the provider calls our request wrong (400, 404, 413, 422)
@@ -165,6 +166,12 @@ class Cut(ProviderFault):
 
     code = "provider_cut"
     retryable = True
+
+
+class Outrun(ProviderFault):
+    """Another model that was asked as well answered first."""
+
+    code = "outrun"
 
 
 class Malformed(ProviderFault):

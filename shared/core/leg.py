@@ -4,7 +4,7 @@
 the intent down and only then asks for the next item, which sends. So the log comes first by construction (law 3).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -75,7 +75,7 @@ class LegEnded:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """The leg before broke after text had gone out and the next one starts afresh: what was shown is void."""
+    """What was shown of the answer is void: `leg` gives it anew, from the beginning."""
 
     leg: int
 
@@ -101,4 +101,8 @@ class Spliced:
     how: Join
 
 
-LegItem = LegStarted | Chunk | Spliced | Restarted | LegEnded
+Piece = Chunk | Spliced | Restarted
+"""What a reader gets of an answer."""
+Batch = Sequence[Chunk]
+"""What one network read brought, in order; texts that came together are one `Text`."""
+LegItem = LegStarted | Batch | Spliced | Restarted | LegEnded

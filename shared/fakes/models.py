@@ -4,7 +4,7 @@ FakeModels(says("research", "Facts [1]"), says("draft", "Once ", fault=Cut(), af
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ import orjson
 
 from shared.core.chunk import Chunk, Ended, Finish, Text, ToolCallPart, Used
 from shared.core.faults import Cut, ProviderFault, Refused, Rejected, TimedOut
-from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted
+from shared.core.leg import Batch, Call, Join, LegEnded, LegItem, LegStarted, Restarted, Spliced
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
@@ -28,7 +28,7 @@ READ, PER_PIECE = 100, 10
 class Rule:
     """What a model answers to prompts that hold `when` (any prompt: the empty string).
 
-    `pieces` are texts or chunks; `fault` is raised after `after` of them; `model` limits the rule to one rung, `times`
+    `pieces` are texts or chunks; with a `join` they go on from what a broken leg had shown. `fault` is raised after `after` of them; `model` limits the rule to one rung, `times`
     to so many legs. `start` and `between` are silences in seconds; without `between` all pieces come in one read.
     """
 
@@ -42,6 +42,7 @@ class Rule:
     times: int | None = None
     start: float = 0.0
     between: float | None = None
+    join: Join | None = None
 
     def fits(self, prompt: str, model: str) -> bool:
         """Whether this rule answers."""
@@ -85,14 +86,18 @@ class FakeModels:
         deadline = self._clock.monotonic() + call.deadline
         fault: ProviderFault | None = None
         shown = False
+        text = prompt_text(call.prompt)
         for number, spec in enumerate(call.ladder, 1):
             if shown:
-                yield Restarted(number)
-                shown = False
+                join = next((rule.join for rule in self._rules if rule.fits(text, spec.name)), None)
+                yield Restarted(number) if join is None else Spliced(number, join)
+                shown = join is not None
             async with aclosing(self._leg(call, number, spec, deadline)) as items:
                 async for item in items:
-                    shown = shown or isinstance(item, Text | ToolCallPart)
-                    fault = item.fault if isinstance(item, LegEnded) else fault
+                    if isinstance(item, LegEnded):
+                        fault = item.fault
+                    elif not isinstance(item, LegStarted | Spliced | Restarted):
+                        shown = shown or any(isinstance(chunk, Text | ToolCallPart) for chunk in item)
                     yield item
             if fault is None:
                 return
@@ -100,9 +105,10 @@ class FakeModels:
                 break
         raise fault or Rejected("The ladder is empty.")
 
-    def partial(self, call: Call) -> LegEnded | None:
+    def partials(self, call: Call) -> Sequence[LegEnded]:
         """See the port."""
-        return self._open.pop((call.trace, call.span), None)
+        left = self._open.pop((call.trace, call.span), None)
+        return () if left is None else (left,)
 
     async def _leg(
         self, call: Call, number: int, spec: ModelSpec, deadline: float
@@ -117,9 +123,9 @@ class FakeModels:
             fault: ProviderFault | None = None
             rule = self._rule(text, spec.name)
             try:
-                async with aclosing(self._spoken(rule, leg, deadline)) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
+                async with aclosing(self._spoken(rule, leg, deadline)) as batches:
+                    async for batch in batches:
+                        yield batch
             except ProviderFault as caught:
                 fault = caught
             over = True
@@ -137,27 +143,26 @@ class FakeModels:
                 return rule
         return says("", text)
 
-    async def _spoken(self, rule: Rule, leg: _Leg, deadline: float) -> AsyncGenerator[Chunk, None]:
+    async def _spoken(self, rule: Rule, leg: _Leg, deadline: float) -> AsyncGenerator[Batch, None]:
         try:
             async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0.0)):
                 await asyncio.sleep(rule.start)
         except TimeoutError:
             raise TimedOut(f"{leg.spec.name} sent nothing in time.") from None
-        for n, piece in enumerate(rule.pieces):
-            if rule.fault is not None and n == rule.after:
-                raise afresh(rule.fault)
+        spoken = rule.pieces if rule.fault is None else rule.pieces[: rule.after]
+        reads = [spoken] if rule.between is None else [(piece,) for piece in spoken]
+        for n, batch in enumerate(reads):
             if rule.between is not None and n:
                 await asyncio.sleep(rule.between)
-            if leg.first_at is None:
-                leg.first_at = self._clock.monotonic()
-            leg.sent.append(repr(piece))
-            yield piece
+            if batch:
+                leg.first_at = leg.first_at or self._clock.monotonic()
+                leg.sent += [repr(piece) for piece in batch]
+                yield batch
         if rule.fault is not None:
             raise afresh(rule.fault)
         leg.usage = rule.usage or Usage(input=READ, output=PER_PIECE * len(rule.pieces))
         leg.finish = rule.finish
-        yield Used(leg.usage)
-        yield Ended(rule.finish, f"resp_{leg.number}", leg.spec.native)
+        yield (Used(leg.usage), Ended(rule.finish, f"resp_{leg.number}", leg.spec.native))
 
     def _ended(self, leg: _Leg, fault: ProviderFault | None) -> LegEnded:
         now = self._clock.monotonic()

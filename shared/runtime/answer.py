@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.core.chunk import (
-    Chunk,
     Citation,
     Completion,
     Ended,
@@ -16,7 +15,7 @@ from shared.core.chunk import (
     Used,
 )
 from shared.core.faults import Refused
-from shared.core.leg import Restarted
+from shared.core.leg import Piece, Restarted, Spliced
 from shared.core.usage import Usage
 
 
@@ -29,7 +28,7 @@ def accepted(answer: Completion) -> Completion:
     return answer
 
 
-def to_row(chunk: Chunk | Restarted) -> dict[str, Any]:
+def to_row(chunk: Piece) -> dict[str, Any]:
     """A chunk that is no text, as JSON. `from_row` is its inverse."""
     match chunk:
         case Reasoning(text):
@@ -46,11 +45,13 @@ def to_row(chunk: Chunk | Restarted) -> dict[str, Any]:
             return {"ended": [finish, response_id, model]}
         case Restarted(leg):
             return {"restarted": leg}
+        case Spliced(leg, how):
+            return {"spliced": [leg, how]}
         case Text(text):
             return {"text": text}
 
 
-def from_row(row: dict[str, Any]) -> Chunk | Restarted:
+def from_row(row: dict[str, Any]) -> Piece:
     """The chunk that `to_row` wrote."""
     ((kind, value),) = row.items()
     match kind:
@@ -69,6 +70,8 @@ def from_row(row: dict[str, Any]) -> Chunk | Restarted:
             return Ended(finish, value[1], value[2])
         case "restarted":
             return Restarted(value)
+        case "spliced":
+            return Spliced(*value)
         case "text":
             return Text(value)
         case _:

@@ -1,18 +1,17 @@
 """One call to the models: paid for, logged leg by leg, told to readers; or taken from the log (design laws 2 to 4)."""
 
-from asyncio import get_running_loop
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from shared.core.chunk import Chunk, Text
+from shared.core.chunk import Text
 from shared.core.entry import Entry, EntryKind
 from shared.core.event import Event
 from shared.core.faults import BadRequest, Fault, OverBudget, ProviderFault, TimedOut
 from shared.core.ids import span_of
-from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted
+from shared.core.leg import Batch, Call, LegEnded, LegItem, LegStarted, Piece, Restarted, Spliced
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
@@ -67,27 +66,29 @@ def tokens_at_most(prompt: Prompt, request: bytes | None = None) -> int:
     return size // BYTES_PER_TOKEN + around + IMAGE_TOKENS * len(images)
 
 
-async def act(fx: "Fx", asked: Asked, record: Record | None) -> AsyncGenerator[Chunk | Restarted, None]:
+async def act(fx: "Fx", asked: Asked, record: Record | None) -> AsyncGenerator[Sequence[Piece], None]:
     """Ask the models. `record` is what an earlier process of this run left of the same call: it is told again, then
     void."""
     context = fx.course.context
     assert context is not None
     hold, call = _prepared(fx, asked)
     talk = Talk(fx, asked, record)
+    telling = fx.course.telling
     source = context.models.stream(call)
     try:
         async for item in source:
-            if type(item) is Text:
-                talk.hear(item.text)
-                yield item
-                if fx.course.telling.crowded:
-                    await fx.course.telling.room()
-            elif isinstance(item, LegStarted):
-                await talk.open(item)
-            elif isinstance(item, LegEnded):
-                talk.close(item, hold)
-            else:
-                yield talk.keep(item)
+            match item:
+                case LegStarted():
+                    await talk.open(item)
+                case LegEnded():
+                    talk.close(item, hold)
+                case Spliced() | Restarted():
+                    yield (talk.turn(item),)
+                case _:
+                    talk.hear(item)
+                    yield item
+                    if telling.crowded:
+                        await telling.room()
         talk.write()
     except ProviderFault as fault:
         talk.write(raised=fault)
@@ -102,12 +103,12 @@ async def act(fx: "Fx", asked: Asked, record: Record | None) -> AsyncGenerator[C
 async def _leave(
     talk: "Talk", source: AsyncGenerator[LegItem, None], models: Models, call: Call, hold: Hold
 ) -> None:
-    """The caller goes: the provider is told at once, and what the open leg had come to is written down and paid."""
+    """The caller goes: the provider is told at once, and what the open legs had come to is written down and paid."""
     await source.aclose()
-    partial = models.partial(call)
-    if partial is not None:
+    partials = models.partials(call)
+    for partial in partials:
         hold.settle(partial.cost, partial.usage.input + partial.usage.output)
-    talk.leave(partial)
+    talk.leave(partials)
 
 
 def _prepared(fx: "Fx", asked: Asked) -> tuple[Hold, Call]:
@@ -178,22 +179,8 @@ class Talk:
     """What is written and told of a call while it goes. Legs of an earlier process count on: `base` came before."""
 
     __slots__ = (
-        "_asked",
-        "_at",
-        "_base",
-        "_buffer",
-        "_clock",
-        "_ended",
-        "_first",
-        "_fx",
-        "_intent",
-        "_journal",
-        "_leg",
-        "_pieces",
-        "_sent_at",
-        "_telling",
+        "_asked", "_base", "_clock", "_ended", "_first", "_fx", "_journal", "_legs", "_pieces", "_sent_at", "_telling",
         "_void",
-        "_waking",
     )  # fmt: skip
 
     def __init__(self, fx: "Fx", asked: Asked, record: Record | None) -> None:
@@ -204,18 +191,17 @@ class Talk:
         self._journal, self._telling, self._clock = course.journal, course.telling, course.context.clock
         self._base = len(record.legs) if record is not None else 0
         self._void = record is not None and left_over(fx, asked, record)
-        self._leg: LegStarted | None = None
+        self._legs: dict[int, tuple[LegStarted, int]] = {}
+        """Legs whose outcome is not written, each with the position of its intent."""
         self._ended: LegEnded | None = None
         self._pieces: list[list[Any]] = []
-        self._buffer: list[str] = []
-        self._waking = False
         self._first = True
-        self._at = self._intent = 0
         self._sent_at = 0.0
 
     async def open(self, leg: LegStarted) -> None:
         """A leg is about to be sent: its intent is durable when this returns (law 3)."""
-        self.write()
+        if self._ended is not None:
+            self.write()
         body: dict[str, Any] = {"why": dict(leg.why), "url": leg.url}
         if self._first:
             body["asked"] = self._asked.request.decode()
@@ -225,80 +211,99 @@ class Talk:
                 body["void"] = True
                 say_cut(self._fx, self._asked, f"void {self._base}")
         self._first = False
-        self._leg = leg
         self._fx.rung = leg.spec.name
-        self._intent = self._add("intent", leg, body, request=leg.request).position
+        intent = self._add("intent", leg, body, request=leg.request).position
+        self._legs[leg.leg] = (leg, intent)
         await self._journal.flush()
-        self._sent_at = self._clock.monotonic()
+        if len(self._legs) == 1:
+            self._sent_at = self._clock.monotonic()
 
-    def hear(self, text: str) -> None:
-        """A piece of text. All that comes in one turn of the event loop, one network read, is one event."""
-        if not self._buffer:
-            self._at = self._ms()
-        self._buffer.append(text)
-        if not self._waking:
-            self._waking = True
-            get_running_loop().call_soon(self._wake)
+    def hear(self, batch: Batch) -> None:
+        """What one network read brought: all text that comes in a row is one event."""
+        at = self._ms()
+        text: list[str] = []
+        for chunk in batch:
+            if type(chunk) is Text:
+                text.append(chunk.text)
+                continue
+            if text:
+                self._say("".join(text), at)
+                text = []
+            self._pieces.append([0, at, to_row(chunk)])
+        if text:
+            self._say("".join(text), at)
 
-    def keep(self, item: Chunk | Restarted) -> Chunk | Restarted:
-        """A piece that is no text, or a restart. It as the step is to see it."""
-        self._tell()
-        if isinstance(item, Restarted):
-            item = Restarted(self._base + item.leg)
-            say_cut(self._fx, self._asked, item.leg)
+    def turn(self, item: Spliced | Restarted) -> Spliced | Restarted:
+        """The answer goes on from another leg, or begins again. It as the step is to see it."""
+        item = replace(item, leg=self._base + item.leg)
         self._pieces.append([0, self._ms(), to_row(item)])
+        say_turn(self._fx, self._asked, item)
         return item
 
     def close(self, ended: LegEnded, hold: Hold) -> None:
-        """A leg is over. Its row is written with whatever comes next."""
-        self._tell()
+        """A leg is over. Its row is written with whatever comes next; that of a hedge that lost, at once."""
+        if len(self._legs) > 1:
+            leg, intent = self._legs.pop(ended.leg)
+            self._outcome(leg, intent, ended, [], {})
+            self._fx.rung = next(iter(self._legs.values()))[0].spec.name
+            return
         self._ended = ended
         if ended.fault is None:
             hold.settle(ended.cost, ended.usage.input + ended.usage.output)
 
     def write(self, *, raised: ProviderFault | None = None) -> None:
         """Write the outcome of the leg that is over; `raised` where the call ends with it."""
-        self._tell()
-        if self._ended is not None:
-            self._outcome(self._ended, {} if raised is None else {"raised": fault_row(raised)})
-        elif raised is not None and self._leg is not None:
-            self._broken(self._leg, raised.code, {"raised": fault_row(raised)})
-        elif raised is not None:
+        more = {} if raised is None else {"raised": fault_row(raised)}
+        legs, self._legs = self._legs, {}
+        pieces, self._pieces = self._pieces, []
+        ended, self._ended = self._ended, None
+        if not legs and raised is not None:
             refused(self._fx, self._asked, raised)
-        self._leg = self._ended = None
-        self._pieces = []
+        for leg, intent in legs.values():
+            if ended is not None and ended.leg == leg.leg:
+                self._outcome(leg, intent, ended, pieces, more)
+            else:
+                self._broken(leg, intent, "" if raised is None else raised.code, pieces, more)
 
-    def leave(self, partial: LegEnded | None) -> None:
+    def leave(self, partials: Sequence[LegEnded]) -> None:
         """The caller has gone."""
-        self._tell()
-        ended = self._ended or partial
-        if ended is not None and self._leg is not None:
-            cut = {"unfinished": True} if self._ended is None else {}
-            self._outcome(ended, {"left": True, **cut} if ended.fault is not None else {})
-        elif self._leg is not None:
-            self._broken(self._leg, "cancelled", {"left": True})
-        self._leg = self._ended = None
+        found = {partial.leg: partial for partial in partials}
+        for leg, intent in self._legs.values():
+            over = self._ended is not None and self._ended.leg == leg.leg
+            ended = self._ended if over else found.get(leg.leg)
+            if ended is None:
+                self._broken(leg, intent, "cancelled", self._pieces, {"left": True})
+                continue
+            cut = {} if over else {"unfinished": True}
+            self._outcome(
+                leg, intent, ended, self._pieces, {"left": True, **cut} if ended.fault is not None else {}
+            )
+            self._pieces = []
+        self._legs, self._ended = {}, None
 
-    def _outcome(self, ended: LegEnded, more: dict[str, Any]) -> None:
-        assert self._leg is not None
+    def _outcome(
+        self, leg: LegStarted, intent: int, ended: LegEnded, pieces: list[list[Any]], more: dict[str, Any]
+    ) -> None:
         body = {
-            "intent": self._intent, "pieces": self._pieces, "simulated": ended.simulated, "status": ended.status,
+            "intent": intent, "pieces": pieces, "simulated": ended.simulated, "status": ended.status,
             "response_id": ended.response_id, **more,
         }  # fmt: skip
         if ended.fault is not None:
             body["fault"] = fault_row(ended.fault)
         row = self._add(
-            "outcome", self._leg, body, response=ended.response, usage=ended.usage,
+            "outcome", leg, body, response=ended.response, usage=ended.usage,
             cost=ended.cost, finish=ended.finish, fault=_code(ended, more),
             first_token_ms=ended.first_token_ms, total_ms=ended.total_ms,
         )  # fmt: skip
         self._fx.tally.add(row)
         self._journal.soon()
 
-    def _broken(self, leg: LegStarted, fault: str, more: dict[str, Any]) -> None:
+    def _broken(
+        self, leg: LegStarted, intent: int, fault: str, pieces: list[list[Any]], more: dict[str, Any]
+    ) -> None:
         """A leg of which nothing is known but that it is over."""
-        body = {"intent": self._intent, "pieces": self._pieces, **more}
-        row = self._add("outcome", leg, body, finish="error", fault=fault, cost=Micros(0))
+        body = {"intent": intent, "pieces": pieces, **more}
+        row = self._add("outcome", leg, body, finish="error", fault=fault or "cancelled", cost=Micros(0))
         self._fx.tally.add(row)
         self._journal.soon()
 
@@ -310,17 +315,10 @@ class Talk:
         )  # fmt: skip
 
     def _ms(self) -> int:
-        return round((self._clock.monotonic() - self._sent_at) * 1000) if self._leg is not None else 0
+        return round((self._clock.monotonic() - self._sent_at) * 1000) if self._legs else 0
 
-    def _wake(self) -> None:
-        self._waking = False
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._buffer:
-            text = "".join(self._buffer)
-            self._buffer.clear()
-            self._pieces.append([self._telling.token(self._fx.path, text), self._at, text])
+    def _say(self, text: str, at: int) -> None:
+        self._pieces.append([self._telling.token(self._fx.path, text), at, text])
 
 
 def _code(ended: LegEnded, more: Mapping[str, Any]) -> str:
@@ -335,6 +333,17 @@ def say_cut(fx: "Fx", asked: Asked, leg: int | str) -> None:
     fx.tally.cuts += 1
     ident = f"cut:{fx.path}:{asked.key}:{asked.occurrence}:{leg}"
     fx.course.say("spliced", ident, {"trace": fx.course.trace, "step": fx.path, "how": "restart"})
+
+
+def say_turn(fx: "Fx", asked: Asked, item: Spliced | Restarted) -> None:
+    """Tell readers that another leg goes on from what they saw, or that it is void."""
+    if isinstance(item, Restarted):
+        say_cut(fx, asked, item.leg)
+        return
+    fx.tally.cuts += 1
+    ident = f"join:{fx.path}:{asked.key}:{asked.occurrence}:{item.leg}"
+    data = {"trace": fx.course.trace, "step": fx.path, "how": item.how, "model": fx.rung}
+    fx.course.say("spliced", ident, data)
 
 
 def left_over(fx: "Fx", asked: Asked, record: Record) -> bool:
@@ -359,7 +368,7 @@ def left_over(fx: "Fx", asked: Asked, record: Record) -> bool:
     return shown
 
 
-def _tell_again(fx: "Fx", asked: Asked, position: int, what: Any) -> Chunk | Restarted:
+def _tell_again(fx: "Fx", asked: Asked, position: int, what: Any) -> Piece:
     """One recorded piece: its event at its old position, and the chunk."""
     if isinstance(what, str):
         data = {"trace": fx.course.trace, "step": fx.path, "text": what}
@@ -367,12 +376,12 @@ def _tell_again(fx: "Fx", asked: Asked, position: int, what: Any) -> Chunk | Res
             fx.course.telling.put(Event(position, "token", data))
         return Text(what)
     chunk = from_row(what)
-    if isinstance(chunk, Restarted):
-        say_cut(fx, asked, chunk.leg)
+    if isinstance(chunk, Spliced | Restarted):
+        say_turn(fx, asked, chunk)
     return chunk
 
 
-async def retold(fx: "Fx", asked: Asked, record: Record) -> AsyncGenerator[Chunk | Restarted, None]:
+async def retold(fx: "Fx", asked: Asked, record: Record) -> AsyncGenerator[Sequence[Piece], None]:
     """A call out of the log: the same chunks, the same events, the same fault; no models, no purse."""
     course = fx.course
     if record.refusal is not None:
@@ -385,8 +394,8 @@ async def retold(fx: "Fx", asked: Asked, record: Record) -> AsyncGenerator[Chunk
     )
     borrowed = record.legs[start:] if course.mode is Mode.BORROW else None
     if borrowed is not None:
-        async for chunk in _copied(fx, asked, borrowed):
-            yield chunk
+        async for pieces in _copied(fx, asked, borrowed):
+            yield pieces
     else:
         for n, leg in enumerate(record.legs):
             if leg.intent.body.get("void"):
@@ -398,7 +407,7 @@ async def retold(fx: "Fx", asked: Asked, record: Record) -> AsyncGenerator[Chunk
             for position, _, what in leg.pieces:
                 chunk = _tell_again(fx, asked, position, what)
                 if n >= start:
-                    yield chunk
+                    yield (chunk,)
     last = record.legs[-1].outcome
     if last is not None and "raised" in last.body:
         raise fault_of(last.body["raised"])
@@ -406,7 +415,16 @@ async def retold(fx: "Fx", asked: Asked, record: Record) -> AsyncGenerator[Chunk
         course.absent(f"rest of an answer in step {fx.path}")
 
 
-async def _copied(fx: "Fx", asked: Asked, legs: list[Leg]) -> AsyncGenerator[Chunk | Restarted, None]:
+def _renumbered(what: Any, leg: int) -> Any:
+    """A recorded piece as that of leg `leg`."""
+    if isinstance(what, dict) and "restarted" in what:
+        return {"restarted": leg}
+    if isinstance(what, dict) and "spliced" in what:
+        return {"spliced": [leg, what["spliced"][1]]}
+    return what
+
+
+async def _copied(fx: "Fx", asked: Asked, legs: list[Leg]) -> AsyncGenerator[Sequence[Piece], None]:
     """Another run's legs as this run's own: told at new positions, written at no cost, marked as borrowed."""
     journal, telling, path = fx.course.journal, fx.course.telling, fx.path
     assert journal is not None
@@ -418,10 +436,10 @@ async def _copied(fx: "Fx", asked: Asked, legs: list[Leg]) -> AsyncGenerator[Chu
         sent = journal.add("intent", {**kept, **asked_again, "borrowed": intent.run}, **place).position
         pieces = []
         for _, ms, what in legs[number - 1].pieces:
-            row = {"restarted": number} if isinstance(what, dict) and "restarted" in what else what
+            row = _renumbered(what, number)
             chunk = _tell_again(fx, asked, 0, row)
             pieces.append([telling.token(path, what) if isinstance(what, str) else 0, ms, row])
-            yield chunk
+            yield (chunk,)
         was = {"cost": outcome.cost, "usage": None if outcome.usage is None else usage_row(outcome.usage)}
         body = {
             **outcome.body,

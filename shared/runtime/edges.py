@@ -138,7 +138,7 @@ def _given(hint: object, where: str) -> tuple[Slot, bool]:
 
 
 def doors(function: Callable[..., Any]) -> set[str]:
-    """Which of fx's model calls the function's code names: `fx.ask`, `fx.write`, `fx.chunks`."""
+    """Which of fx's model calls the function's code names: `fx.ask`, `fx.write`, `fx.chunks`, `fx.batches`."""
     found: set[str] = set()
     for code in _codes(function.__code__):
         before = None
@@ -146,7 +146,7 @@ def doors(function: Callable[..., Any]) -> set[str]:
             if before == "fx" and here.opname in ("LOAD_METHOD", "LOAD_ATTR"):
                 found.add(str(here.argval))
             before = here.argval if here.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) else None
-    return found & {"ask", "write", "chunks"}
+    return found & {"ask", "write", "chunks", "batches"}
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

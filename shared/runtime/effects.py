@@ -5,7 +5,7 @@ facts = await fx.ask(ask("…"), Facts)          a checked value; one repair wit
 fx.now(), fx.new_id(), fx.note("words", 700)   recorded once, the same in every replay
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -16,9 +16,9 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from shared.core.answer import Answer
-from shared.core.chunk import Chunk, Completion
+from shared.core.chunk import Completion
 from shared.core.faults import BadGraph, Malformed
-from shared.core.leg import Restarted
+from shared.core.leg import Piece
 from shared.core.prompt import Message, Prompt
 from shared.core.schema import Schema
 from shared.runtime.answer import accepted
@@ -72,20 +72,29 @@ class Fx:
             second = await self._complete(_repair(prompt, answer.text, fault), label)
             return read(accepted(second).text, schema, adapter)
 
-    def chunks(
+    async def chunks(
         self, prompt: Prompt, *, ladder: Ladder | None = None, stream: bool = True, label: str = ""
-    ) -> AsyncGenerator[Chunk | Restarted, None]:
-        """The answer piece by piece, logged and told to readers; `Restarted` voids what came before it. Close it
-        (`contextlib.aclosing`) where it is left early: the provider is told at once."""
+    ) -> AsyncGenerator[Piece, None]:
+        """`batches`, one piece at a time."""
+        async with aclosing(self.batches(prompt, ladder=ladder, stream=stream, label=label)) as batches:
+            async for batch in batches:
+                for piece in batch:
+                    yield piece
+
+    def batches(
+        self, prompt: Prompt, *, ladder: Ladder | None = None, stream: bool = True, label: str = ""
+    ) -> AsyncGenerator[Sequence[Piece], None]:
+        """The answer as it comes, a network read at a time, logged and told to readers; `Restarted` voids what came
+        before it. Close it (`contextlib.aclosing`) where it is left early: the provider is told at once."""
         rungs = self.step.ladder if ladder is None else tuple(ladder)
         if not rungs:
             raise BadGraph(f"{self.step.where}: asks a model but has no ladder")
         request = canonical(prompt, label)
         key = key_of(self.path, "ask", request)
         asked = Asked(prompt, request, key, self._count(key), rungs, stream)
-        return self._chunks(asked)
+        return self._batches(asked)
 
-    async def _chunks(self, asked: Asked) -> AsyncGenerator[Chunk | Restarted, None]:
+    async def _batches(self, asked: Asked) -> AsyncGenerator[Sequence[Piece], None]:
         if asked.key in self._open:
             raise BadGraph(
                 f"{self.step.where}: asks the same twice at a time; give each call a label, so that a replay can "
@@ -157,9 +166,10 @@ class Fx:
 
     async def _complete(self, prompt: Prompt, label: str) -> Completion:
         answer = Answer()
-        async with aclosing(self.chunks(prompt, label=label)) as chunks:
-            async for chunk in chunks:
-                answer.add(chunk)
+        async with aclosing(self.batches(prompt, label=label)) as batches:
+            async for batch in batches:
+                for piece in batch:
+                    answer.add(piece)
         return answer.completion()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from shared.core.chunk import Chunk, Citation, Completion, Reasoning, Text, ToolCallPart
 from shared.core.faults import Conflict, Overloaded, Refused
-from shared.core.leg import Restarted
+from shared.core.leg import Piece, Restarted
 from shared.core.prompt import ask
 from shared.fakes.models import says
 from shared.models.catalogue import FLASH, SONNET
@@ -136,7 +136,7 @@ async def test_a_generator_that_is_closed_is_a_cancelled_session() -> None:
     home = Home(rules=[says("hello", "one ", "two", between=30.0)])
     session = Session(home.context(), given={}, ladder=LADDER)
 
-    async def served() -> AsyncGenerator[Chunk | Restarted, None]:
+    async def served() -> AsyncGenerator[Piece, None]:
         async with session, aclosing(session.fx.chunks(PROMPT)) as chunks:
             async for chunk in chunks:
                 yield chunk

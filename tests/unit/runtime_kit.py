@@ -173,9 +173,9 @@ class Paced:
         finally:
             await source.aclose()
 
-    def partial(self, call: Call) -> LegEnded | None:
+    def partials(self, call: Call) -> Sequence[LegEnded]:
         """See the port."""
-        return self._inner.partial(call)
+        return self._inner.partials(call)
 
 
 @dataclass

@@ -21,7 +21,7 @@ from shared.core.chunk import Chunk, Ended, Text, Used
 from shared.core.event import Event
 from shared.core.faults import Fault, NotYours
 from shared.core.ids import KeyId, RunId, TenantId, TraceId, run_id, trace_of
-from shared.core.leg import Restarted
+from shared.core.leg import Piece
 from shared.core.money import Micros
 from shared.core.tenant import Principal
 from shared.core.usage import Usage
@@ -39,7 +39,7 @@ AUTH = {"authorization": f"Bearer {KEY}"}
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HELLO: tuple[Chunk, ...] = (Text("Hel"), Text("lo"), Ended("stop"), Used(Usage(input=9, output=2)))
 
-Scripted = tuple[int, Chunk | Restarted] | Fault | float
+Scripted = tuple[int, Piece] | Fault | float
 """An item, a fault to raise, or seconds to wait."""
 
 
@@ -111,7 +111,7 @@ class Answer:
     def trace(self) -> TraceId:
         return trace_of(self.run)
 
-    async def items(self) -> AsyncGenerator[tuple[int, Chunk | Restarted], None]:
+    async def items(self) -> AsyncGenerator[tuple[int, Sequence[Piece]], None]:
         for item in self.script:
             if isinstance(item, Fault):
                 raise item
@@ -120,7 +120,7 @@ class Answer:
                 continue
             if isinstance(item[1], Used):
                 self.usage = item[1].usage
-            yield item
+            yield item[0], (item[1],)
         self.cost = Micros(42)
 
     async def aclose(self) -> None:
@@ -202,7 +202,7 @@ class Desk:
                 if isinstance(item, float):
                     await asyncio.sleep(item)
                 elif item.position > after:
-                    yield item
+                    yield item[0], (item[1],)
         finally:
             self.followers -= 1
             self.left.set()
