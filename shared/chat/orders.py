@@ -1,15 +1,15 @@
 """A chat completion as it is asked for, and which models can do what it asks."""
 
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.core.faults import BadRequest
 from shared.core.model_spec import ModelSpec
-from shared.core.money import ZERO, Micros
+from shared.core.money import Micros
 from shared.core.prompt import Prompt
 from shared.models.catalogue import AUTO, Catalogue
-from shared.runtime.asking import tokens_at_most
+from shared.runtime.asking import tokens_at_most, worst_cases
 
 DEFAULT_OUTPUT = 32_768
 """Output tokens, thinking included, where the caller names no limit: what is held must be bounded (law 2)."""
@@ -58,15 +58,11 @@ def bounded(prompt: Prompt, ladder: tuple[ModelSpec, ...]) -> Prompt:
     return prompt if prompt.max_output == limit else replace(prompt, max_output=limit)
 
 
-def worst_case(prompt: Prompt, ladder: tuple[ModelSpec, ...], at: datetime) -> Micros:
-    """The most that one answer can cost on any rung, in micro-dollars. A later rung may have to read what an earlier
-    one wrote. Rungs without a price at `at` are left out; the runtime refuses where none has one."""
-    read, wrote = tokens_at_most(prompt), prompt.max_output or DEFAULT_OUTPUT
-    costs = []
-    for spec in ladder:
-        with suppress(LookupError):
-            costs.append(spec.worst_case(read + (wrote if len(ladder) > 1 else 0), wrote, at))
-    return max(costs, default=ZERO)
+def worst_case(prompt: Prompt, specs: Sequence[ModelSpec], at: datetime) -> Micros:
+    """The most that one answer can cost on any of these models, in micro-dollars. Those without a price at `at` are
+    left out; the runtime refuses where none has one."""
+    found = worst_cases(prompt, specs, tokens_at_most(prompt), at)
+    return Micros(max((cost for cost, _ in found.values()), default=0))
 
 
 def _lack(spec: ModelSpec, prompt: Prompt) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -34,6 +35,8 @@ BYTES_PER_TOKEN = 1
 """No token is shorter than a byte: a bound that no text beats, so that a hold is never too small (law 2)."""
 PLACE = ("step", "key", "occurrence", "attempt", "leg", "model", "provider", "request")
 """The columns that an outcome shares with its intent."""
+GOING_ON = 512
+"""Tokens, at most, of the request to go on with an answer that broke off."""
 TOKENS_PER_MESSAGE = 16
 """What wire formats add around a message."""
 
@@ -48,6 +51,7 @@ class Asked:
     occurrence: int
     ladder: Ladder
     stream: bool
+    finishers: Ladder = ()
 
 
 def canonical(prompt: Prompt, label: str) -> bytes:
@@ -64,6 +68,24 @@ def tokens_at_most(prompt: Prompt, request: bytes | None = None) -> int:
     size = len(request or canonical(prompt, "")) - sum(len(image.url) for image in images)
     around = TOKENS_PER_MESSAGE * (len(prompt.messages) + 1)
     return size // BYTES_PER_TOKEN + around + IMAGE_TOKENS * len(images)
+
+
+def worst_cases(
+    prompt: Prompt, specs: Sequence[ModelSpec], read: int, at: datetime
+) -> dict[str, tuple[int, int]]:
+    """The most that an answer to a prompt of at most `read` tokens can cost and take on each of these models, one of
+    which may have to finish what another began: micro-dollars and tokens. Models without a price at `at` are left out.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for spec in specs:
+        wrote = min(prompt.max_output or spec.max_output, spec.max_output)
+        # A later leg has to read what an earlier one wrote, to go on from there.
+        more = read + wrote + GOING_ON if len(specs) > 1 else read
+        try:
+            found[spec.name] = (spec.worst_case(more, wrote, at), more + wrote)
+        except LookupError:
+            continue
+    return found
 
 
 async def act(fx: "Fx", asked: Asked, record: Record | None) -> AsyncGenerator[Sequence[Piece], None]:
@@ -114,14 +136,18 @@ async def _leave(
 def _prepared(fx: "Fx", asked: Asked) -> tuple[Hold, Call]:
     """The call, with its worst case held. A refusal is written down, for replays meet it too."""
     course = fx.course
+    assert course.context is not None
     try:
         deadline = _deadline(fx)
-        hold, ladder = _afford(fx, asked)
+        hold, ladder, finishers = _afford(fx, asked)
     except Fault as fault:
         refused(fx, asked, fault)
         raise
     span = span_of(course.trace, fx.path, asked.key, asked.occurrence)
-    return hold, Call(course.tenant, course.trace, span, asked.prompt, ladder, deadline, asked.stream)
+    return hold, Call(
+        course.tenant, course.trace, span, asked.prompt, ladder, deadline, asked.stream, fx.step.need, finishers,
+        course.context.hedge,
+    )  # fmt: skip
 
 
 def refused(fx: "Fx", asked: Asked, fault: Fault) -> None:
@@ -147,32 +173,24 @@ def _deadline(fx: "Fx") -> float:
     return left
 
 
-def _afford(fx: "Fx", asked: Asked) -> tuple[Hold, Ladder]:
-    """Hold the worst case of the call on any rung; where that does not fit, on those rungs that do. Raises OverBudget
-    where none does."""
+def _afford(fx: "Fx", asked: Asked) -> tuple[Hold, Ladder, Ladder]:
+    """Hold the worst case of the call on any rung; where that does not fit, on those rungs that do. The hold, the rungs
+    and the finishers that it covers. Raises OverBudget where it covers no rung."""
     context = fx.course.context
     assert context is not None
     at, read = context.clock.now(), tokens_at_most(asked.prompt, asked.request)
     money, room = fx.purse.left()
-    fitting: list[tuple[int, int, ModelSpec]] = []
-    worst: list[tuple[int, int]] = []
-    for spec in asked.ladder:
-        wrote = min(asked.prompt.max_output or spec.max_output, spec.max_output)
-        # A later leg may have to read what an earlier one wrote, to go on from there.
-        more = read + wrote if len(asked.ladder) > 1 else read
-        try:
-            cost = spec.worst_case(more, wrote, at)
-        except LookupError:
-            continue
-        worst.append((cost, more + wrote))
-        if cost <= money and more + wrote <= room:
-            fitting.append((cost, more + wrote, spec))
-    if not worst:
+    worst = worst_cases(asked.prompt, (*asked.ladder, *asked.finishers), read, at)
+    rungs = [spec for spec in asked.ladder if spec.name in worst]
+    if not rungs:
         raise OverBudget("No model on the ladder has a price today, so nothing can be held for the call.")
-    if not fitting:
-        return fx.purse.reserve(*min(worst)), ()
-    hold = fx.purse.reserve(max(cost for cost, _, _ in fitting), max(tokens for _, tokens, _ in fitting))
-    return hold, tuple(spec for _, _, spec in fitting)
+    covered = {name for name, (cost, tokens) in worst.items() if cost <= money and tokens <= room}
+    ladder = tuple(spec for spec in rungs if spec.name in covered)
+    if not ladder:
+        return fx.purse.reserve(*min(worst[spec.name] for spec in rungs)), (), ()
+    costs, sizes = zip(*(worst[name] for name in covered), strict=True)
+    finishers = tuple(spec for spec in asked.finishers if spec.name in covered and spec not in ladder)
+    return fx.purse.reserve(max(costs), max(sizes)), ladder, finishers
 
 
 class Talk:

@@ -47,6 +47,8 @@ class Context:
     emit: Emit | None = None
     cap: Micros | None = None
     render: Render = plain
+    hedge: bool = False
+    """Whether a slow model may be raced against the next."""
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -82,16 +82,23 @@ class Fx:
                     yield piece
 
     def batches(
-        self, prompt: Prompt, *, ladder: Ladder | None = None, stream: bool = True, label: str = ""
+        self,
+        prompt: Prompt,
+        *,
+        ladder: Ladder | None = None,
+        finishers: Ladder = (),
+        stream: bool = True,
+        label: str = "",
     ) -> AsyncGenerator[Sequence[Piece], None]:
         """The answer as it comes, a network read at a time, logged and told to readers; `Restarted` voids what came
-        before it. Close it (`contextlib.aclosing`) where it is left early: the provider is told at once."""
+        before it. `finishers` may finish what another began. Close it (`contextlib.aclosing`) where it is left early:
+        the provider is told at once."""
         rungs = self.step.ladder if ladder is None else tuple(ladder)
         if not rungs:
             raise BadGraph(f"{self.step.where}: asks a model but has no ladder")
         request = canonical(prompt, label)
         key = key_of(self.path, "ask", request)
-        asked = Asked(prompt, request, key, self._count(key), rungs, stream)
+        asked = Asked(prompt, request, key, self._count(key), rungs, stream, finishers)
         return self._batches(asked)
 
     async def _batches(self, asked: Asked) -> AsyncGenerator[Sequence[Piece], None]:

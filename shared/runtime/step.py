@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import TypeAdapter
 
 from shared.core.model_spec import ModelSpec
+from shared.core.need import Need
 from shared.runtime.budget import ANY, Budget
 from shared.runtime.edges import Skip, Slot, doors, refuse, signature
 
@@ -68,9 +69,11 @@ class Step:
     """The index of the parameter that fans out."""
     first: str
     """The model that is asked first; empty where none is."""
+    need: Need | None = None
+    """What routing puts the rungs in order by; None leaves them as they stand."""
 
 
-def step(
+def step(  # noqa: PLR0913  # a declaration: every part by name
     *,
     ladder: Ladder = (),
     budget: Budget = ANY,
@@ -80,13 +83,14 @@ def step(
     window: int = 0,
     lone: bool = False,
     width: int = 0,
+    need: Need | None = None,
 ) -> Callable[[F], F]:
     """Declare a function as a step. Raises BadGraph in one line that names the step, its file and what is wrong.
 
     `budget` is for the whole step, all attempts of one lane together, and binding: the purse refuses what would pass
     it, then steps down the ladder, then calls `otherwise` (same types, with or without `fx`). `needs` says what every
-    rung must be able to do (`schema` is implied by `fx.ask`), `lone` that one provider is enough, `width` the most
-    elements that an `Each` parameter may bring.
+    rung must be able to do (`schema` is implied by `fx.ask`), `need` lets routing put the rungs in order, `lone` that
+    one provider is enough, `width` the most elements that an `Each` parameter may bring.
     """
 
     def declare(function: F) -> F:
@@ -100,6 +104,7 @@ def step(
             window, lone, width, _adapter(gives, skips),
             next((n for n, (_, slot) in enumerate(takes) if slot.shape == "each"), None),
             ladder[0].name if ladder and isinstance(ladder[0], ModelSpec) else "",
+            need,
         )  # fmt: skip
         check(found, called)
         function.__step__ = found  # type: ignore[attr-defined]
