@@ -72,6 +72,8 @@ class ModelSpec:
     forced_tools: bool = True
     continues: bool = False
     """Continues an unfinished assistant message exactly (vLLM's continue_final_message)."""
+    resume: bool = False
+    """Takes a broken response up where it stopped. On openai-responses the vendor then stores each response."""
 
     def __post_init__(self) -> None:
         if not self.prices:

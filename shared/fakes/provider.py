@@ -48,6 +48,8 @@ class ScriptedProvider:
     refuse: Mapping[str, ProviderFault] = field(default_factory=dict)
     unsayable: frozenset[str] = frozenset()
     """Models whose wire can't express the prompt."""
+    rests: Mapping[str, Sequence[Move]] = field(default_factory=dict)
+    """What a model that keeps its responses says when a broken one is taken up again."""
     asked: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
@@ -57,14 +59,22 @@ class ScriptedProvider:
             raise Rejected("This wire has no way to say that.")
         return WireRequest(f"scripted:{spec.name}", {}, prompt.messages[-1].text.encode(), stream)
 
+    def resume(
+        self, spec: ModelSpec, prompt: Prompt, *, request: WireRequest, received: bytes, request_id: str
+    ) -> WireRequest | None:
+        """Where there is a rest for the model and something was received, the request for it."""
+        if spec.name not in self.rests or not received:
+            return None
+        return WireRequest(f"resumed:{spec.name}", {}, received, request.stream, method="GET", resumes=True)
+
     @asynccontextmanager
     async def send(self, request: WireRequest) -> AsyncGenerator[ScriptedReply, None]:
         """See the port."""
-        name = request.url.partition(":")[2]
-        self.asked.append(name)
+        kind, _, name = request.url.partition(":")
+        self.asked.append(name if kind == "scripted" else request.url)
         if name in self.refuse:
             raise self.refuse[name]
         try:
-            yield ScriptedReply(self.scripts[name])
+            yield ScriptedReply(self.rests[name] if request.resumes else self.scripts[name])
         finally:
             self.closed.append(name)

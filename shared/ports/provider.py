@@ -14,7 +14,8 @@ from shared.core.prompt import Prompt
 class WireRequest:
     """An HTTP request, complete but for the credential, which is added as it is sent and never logged.
 
-    `wire` names the format in which the reply is to be read; one provider may speak several.
+    `wire` names the format in which the reply is to be read; one provider may speak several. `resumes` is whether the
+    reply goes on from an earlier one of the same response and brings only what came after that.
     """
 
     url: str
@@ -22,6 +23,8 @@ class WireRequest:
     body: bytes
     stream: bool
     wire: str = ""
+    method: str = "POST"
+    resumes: bool = False
 
 
 class Reply(Protocol):
@@ -45,6 +48,16 @@ class Provider(Protocol):
 
     def prepare(self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) -> WireRequest:
         """The exact request. Raises Rejected where the wire has no way to say it."""
+        ...
+
+    def resume(
+        self, spec: ModelSpec, prompt: Prompt, *, request: WireRequest, received: bytes, request_id: str
+    ) -> WireRequest | None:
+        """The request that takes the broken reply to `request` up where it stopped; None where there is no way to.
+
+        `received` is `Reply.raw` of that reply. Its answer yields only what comes after the last piece that was
+        whole in `received`; its usage counts by itself, beside the first reply's. Where `request` was a resumption
+        itself, `received` is that reply's alone."""
         ...
 
     def send(self, request: WireRequest) -> AbstractAsyncContextManager[Reply]:

@@ -147,6 +147,15 @@ class HttpProvider:
         encoded = wire.encode(spec, prompt, stream=stream, request_id=request_id)
         return WireRequest(self._base_url + encoded.path, encoded.headers, encoded.body, stream, wire.name)
 
+    def resume(
+        self, spec: ModelSpec, prompt: Prompt, *, request: WireRequest, received: bytes, request_id: str
+    ) -> WireRequest | None:
+        """See the port."""
+        wire = self._wire(request.wire)
+        if not spec.resume or not request.stream or wire.resume is None:
+            return None
+        return wire.resume(request, received)
+
     @asynccontextmanager
     async def send(self, request: WireRequest) -> AsyncGenerator[HttpReply, None]:
         """See the port. Leaving before the body's end closes the connection: that is how a provider learns of it."""
@@ -159,7 +168,7 @@ class HttpProvider:
             # aiohttp warns of whole bodies over 1 MiB: one write of them would hold the event loop up.
             headers["content-length"] = str(len(request.body))
             body = _pieces(request.body)
-        outgoing = self._client.build_request("POST", request.url, headers=headers, content=body)
+        outgoing = self._client.build_request(request.method, request.url, headers=headers, content=body)
         try:
             response = await self._client.send(outgoing, stream=True)
         except _network() as error:

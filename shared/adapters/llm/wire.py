@@ -16,6 +16,7 @@ from shared.core.chunk import Chunk, Ended, Finish
 from shared.core.faults import Cut, Malformed, ProviderFault
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Prompt
+from shared.ports.provider import WireRequest
 
 Json = dict[str, Any]
 _BOM = b"\xef\xbb\xbf"
@@ -252,6 +253,8 @@ class Wire:
     encode: Encode
     decoder: Callable[[], Decoder]
     credential: Callable[[str], Mapping[str, str]]
+    resume: Callable[[WireRequest, bytes], WireRequest | None] | None = None
+    """What takes a broken reply to the request up, made of the bytes received: see `Provider.resume`."""
 
     def reader(self, status: int, headers: Mapping[str, str]) -> Reader:
         """A reader for one reply of this HTTP status and these response headers."""
