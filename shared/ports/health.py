@@ -37,6 +37,8 @@ class Report:
     fault: str = ""
     retry_after: float | None = None
     first_token_ms: int | None = None
+    unreachable: bool = False
+    """The provider could not even be connected to: with provider_overloaded, where no status came back."""
 
 
 class Health(Protocol):
