@@ -42,7 +42,7 @@ class Answering:
     def __init__(
         self, desk: "Chat", principal: Principal, order: ChatOrder, ladder: tuple[ModelSpec, ...]
     ) -> None:
-        self.run: RunId = run_id("chat", desk.ids.uuid())
+        self.run: RunId = order.run or run_id("chat", desk.ids.uuid())
         self.usage: Usage | None = None
         self.cost: Micros | None = None
         self._desk, self._principal, self._order, self._ladder = desk, principal, order, ladder

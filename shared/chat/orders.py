@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.core.faults import BadRequest
+from shared.core.ids import RunId
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
@@ -25,6 +26,8 @@ class ChatOrder:
     prompt: Prompt
     stream: bool = False
     n: int = 1
+    run: RunId | None = None
+    """What the run is to be called, where it was promised a name; else it gets a new one."""
 
 
 def prompt_size(prompt: Prompt) -> int:

@@ -30,6 +30,11 @@ def trace_of(run: RunId) -> TraceId:
     return TraceId(run.rsplit("_", 1)[-1])
 
 
+def begun_at(run: RunId) -> int:
+    """When a run's id was made, in whole seconds since 1970: a version 7 UUID begins with its milliseconds."""
+    return int(trace_of(run)[:12], 16) // 1000
+
+
 def span_of(trace: TraceId, *path: str | int) -> SpanId:
     """The span of one thing inside a trace, from what it is (step, occurrence, attempt), never from a counter."""
     name = "\x1f".join(str(part) for part in path)

@@ -81,19 +81,22 @@ class Documents:
             ],
         }
 
-    async def start(self, principal: Principal, order: Order) -> Document:
-        """Hold the money, put the document on the shelf and begin. Raises OverBudget before anything is stored."""
+    async def start(self, principal: Principal, order: Order, run: RunId | None = None) -> Document:
+        """Hold the money, put the document on the shelf and begin. Raises OverBudget before anything is stored. `run`
+        is its id, where it was promised one."""
         self._affordable(order)
-        document = await self._shelved(principal, order)
+        document = await self._shelved(principal, order, run)
         self.works.begin(document, order.pipeline, order.given)
         return document
 
-    async def _shelved(self, principal: Principal, order: Order, parent: RunId | None = None) -> Document:
+    async def _shelved(
+        self, principal: Principal, order: Order, run: RunId | None = None, parent: RunId | None = None
+    ) -> Document:
         """A new document, its money held. Whatever fails leaves neither."""
         pipeline = order.pipeline
         stores = self.stores
         now = stores.clock.now()
-        run = run_id("doc", stores.ids.uuid())
+        run = run or run_id("doc", stores.ids.uuid())
         worst = pipeline.graph.quote(order.given).micros
         held = worst if order.budget is None else min(worst, order.budget)
         document = Document(
@@ -190,9 +193,12 @@ class Documents:
         """All log entries of a run as JSON. Raises NotYours."""
         return entries_to_json(await self._tape(principal, run))
 
-    async def rerun(self, principal: Principal, run: RunId, swaps: Mapping[str, str]) -> Document:
+    async def rerun(
+        self, principal: Principal, run: RunId, swaps: Mapping[str, str], new: RunId | None = None
+    ) -> Document:
         """The same order again, as a document of its own: without `swaps` all of it on today's models; with some, those
-        steps on the models named and what follows from them, and all else out of the log, free. Raises NotYours,
+        steps on the models named and what follows from them, and all else out of the log, free. `new` is its id, where
+        it was promised one. Raises NotYours,
         Conflict while the document is being written, BadRequest, UnknownModel."""
         before = await self.get(principal, run)
         if before.status == "running":
@@ -208,7 +214,7 @@ class Documents:
         order = read_order(self.stores.registry, {"pipeline": pipeline.name, "brief": before.given})
         order = replace(order, pipeline=replace(pipeline, graph=graph), budget=before.budget)
         tape = await self._tape(principal, run) if swaps else ()
-        document = await self._shelved(principal, order, parent=before.id)
+        document = await self._shelved(principal, order, new, parent=before.id)
         if swaps:
             self.works.vary(document, pipeline, tape, ladders)
         else:

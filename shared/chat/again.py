@@ -1,0 +1,102 @@
+"""A chat that is over, told again out of its log: the same pieces, usage, cost and fault; no model is asked."""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+
+import orjson
+
+from shared.core.entry import Entry
+from shared.core.faults import Fault, ProviderFault
+from shared.core.ids import RunId, TraceId, trace_of
+from shared.core.leg import Piece
+from shared.core.money import Micros
+from shared.core.usage import Usage
+from shared.runtime.answer import from_row
+from shared.runtime.tape import Leg, Record, Tape, fault_of
+
+_LABEL = "choice "
+"""What the label of one of several answers begins with; its number follows."""
+
+
+class Retold:
+    """What `shared.chat.desk.Answering` is to a live chat. Of several answers each is told whole, one after the other:
+    how they came mixed is not kept."""
+
+    def __init__(self, tape: Tape, end: Entry) -> None:
+        self.run: RunId = end.run
+        self.trace: TraceId = trace_of(end.run)
+        self.usage: Usage | None = end.usage
+        self.cost: Micros | None = end.cost
+        self._fault = _fault(end)
+        self._told = [leg for record in _in_order(tape) for leg in record.legs]
+        self._records = _in_order(tape)
+        self.model: str = tape.run.body["model"]
+        self.simulated = bool(end.body["simulated"])
+        for leg in self._told:
+            if leg.pieces:
+                self._serve(leg)
+                break
+
+    def begin(self) -> None:
+        """Raises the fault of a chat that failed before it had said anything, as it was raised then."""
+        if self._fault is not None and not any(leg.pieces for leg in self._told):
+            raise self._fault
+
+    async def items(self) -> AsyncGenerator[tuple[int, Sequence[Piece]], None]:
+        """The answer, piece by piece. Raises the fault that it ended with."""
+        for record in self._records:
+            index = _index(record)
+            for leg in record.legs:
+                for piece in _pieces(leg):
+                    self._serve(leg)
+                    yield index, (piece,)
+        if self._fault is not None:
+            raise self._fault
+
+    async def aclose(self) -> None:
+        """There is nothing to let go of."""
+
+    def _serve(self, leg: Leg) -> None:
+        self.model = leg.intent.model
+        if leg.outcome is not None:
+            self.simulated = bool(leg.outcome.body.get("simulated"))
+
+
+def retold(entries: Sequence[Entry]) -> Retold | None:
+    """The chat in a log. None where it has no end yet, and where what came of it need not stand: its caller left, or it
+    failed at no cost in a way that may go better another time."""
+    if not entries:
+        return None
+    tape = Tape(entries)
+    end = tape.end
+    if end is None or end.finish == "cancelled":
+        return None
+    fault = _fault(end)
+    lasts = fault is None or bool(end.cost) or (isinstance(fault, ProviderFault) and not fault.retryable)
+    return Retold(tape, end) if lasts else None
+
+
+def is_over(entries: Sequence[Entry]) -> bool:
+    """Whether the log holds the chat's end."""
+    return any(entry.kind == "end" for entry in entries)
+
+
+def _fault(end: Entry) -> Fault | None:
+    row = end.body["fault"]
+    return None if row is None else fault_of(row)
+
+
+def _in_order(tape: Tape) -> list[Record]:
+    """The calls, the first of several answers first."""
+    records = [record for found in tape.calls.values() for record in found if record.legs]
+    return sorted(records, key=lambda record: (_index(record), record.legs[0].intent.position))
+
+
+def _index(record: Record) -> int:
+    """Which of several answers a call is, by the label that it was sent under."""
+    label = str(orjson.loads(record.asked)[0])
+    return int(label.removeprefix(_LABEL)) if label.startswith(_LABEL) else 0
+
+
+def _pieces(leg: Leg) -> Iterator[Piece]:
+    for _, _, what in leg.pieces:
+        yield from_row({"text": what} if isinstance(what, str) else what)
