@@ -1,14 +1,14 @@
 """Providers over HTTP: one class for every wire format, one connection pool for all of them.
 
-The httpx API over aiohttp's transport, which costs a quarter of plain httpx's processor time a chunk. No retries and
-no time limits for answers: those are failover's (`shared/models/failover.py`).
+aiohttp itself, without httpx round it: half the processor time of a call. No retries and no time limits for answers:
+those are failover's (`shared/models/failover.py`).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from shared.adapters.llm.wire import Reader, Wire
 from shared.adapters.llm.wires import WIRES
@@ -18,12 +18,11 @@ from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Prompt
 from shared.ports.provider import WireRequest
 
-# httpx and aiohttp take a fifth of a second to import: they are loaded by the first call, not by the web app's
-# start (design law 13).
+# aiohttp takes a tenth of a second to import: `open_client` loads it, not the import of the web app (design law 13).
 if TYPE_CHECKING:
     import ssl
 
-    import httpx
+    import aiohttp
 
 _TAIL = 2.0
 """Seconds to wait for usage and the end of the body once the provider has said that the answer is over."""
@@ -37,35 +36,55 @@ its padding; more is a provider that has gone mad."""
 
 @cache
 def _network() -> tuple[type[Exception], ...]:
-    """What a connection can do; the transport lets some of aiohttp's errors through as they are."""
+    """What a connection can do. TimeoutError is an OSError."""
     import aiohttp
-    import httpx
 
-    return (httpx.TransportError, aiohttp.ClientError, OSError)
+    return (aiohttp.ClientError, OSError)
 
 
 @cache
 def _coding() -> type[Exception]:
     """A body that is not in the coding that its head names."""
-    import httpx
+    from aiohttp.http_exceptions import ContentEncodingError
 
-    return httpx.DecodingError
+    return ContentEncodingError
+
+
+class Client:
+    """The one pool of connections of a process. To be closed."""
+
+    __slots__ = ("session",)
+
+    def __init__(self, session: "aiohttp.ClientSession") -> None:
+        self.session = session
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
 
 
 class HttpReply:
     """`ports.provider.Reply` over an open response."""
 
-    def __init__(self, response: "httpx.Response", reader: Reader) -> None:
-        self.status = response.status_code
+    __slots__ = ("_body", "_content", "_over", "_reader", "_size", "simulated", "status")
+
+    def __init__(self, response: "aiohttp.ClientResponse", reader: Reader) -> None:
+        self.status = response.status
         self.simulated = response.headers.get("x-simulated") == "true"
         self._reader = reader
         self._body: list[bytes] = []
         self._size = 0
         self._over = False
         # A coding that we did not ask for is undone; `raw` is then what it held.
-        coded = response.headers.get("content-encoding", "identity").lower() not in ("", "identity")
-        stream = response.aiter_bytes() if coded else response.stream
-        self._source = aiter(cast("AsyncIterator[bytes]", stream))
+        self._content = response.content
 
     def chunks(self) -> AsyncIterator[Sequence[Chunk]]:
         """See the port. Can be read once."""
@@ -81,12 +100,13 @@ class HttpReply:
                 self._over = True
                 raise reader.fault
             data = await self._read()
-            if data is None:
-                self._over = True
-                if chunks := reader.end():
-                    self._over = reader.fault is None
+            if data:
+                if chunks := reader.feed(data):
                     return chunks
-            elif chunks := reader.feed(data):
+                continue
+            self._over = True
+            if chunks := reader.end():
+                self._over = reader.fault is None
                 return chunks
         raise StopAsyncIteration
 
@@ -94,31 +114,58 @@ class HttpReply:
         """See the port."""
         return b"".join(self._body)
 
-    async def aclose(self) -> None:
-        """Let go of what reads the body."""
-        if isinstance(self._source, AsyncGenerator):
-            await self._source.aclose()
-
-    async def _read(self) -> bytes | None:
-        """The next network read; None where the body is over or the connection broke, which the reader tells apart:
+    async def _read(self) -> bytes:
+        """The next network read; empty where the body is over or the connection broke, which the reader tells apart:
         a body that ends without its terminal event was cut either way."""
+        content, reader = self._content, self._reader
         try:
-            if self._reader.settled:
-                async with asyncio.timeout(_DRAIN if self._reader.done else _TAIL):
-                    data = await self._source.__anext__()
+            if reader.settled and not content.at_eof():
+                async with asyncio.timeout(_DRAIN if reader.done else _TAIL):
+                    data = await content.readany()
             else:
-                data = await self._source.__anext__()
-        except StopAsyncIteration:
-            return None
-        except _coding() as error:
-            raise Malformed(f"The provider's answer can't be decompressed: {error}.") from error
-        except _network():  # TimeoutError among them: what does not come soon after the end is not waited for
-            return None
+                data = await content.readany()
+        except (
+            _network()
+        ) as error:  # TimeoutError among them: what does not come soon after the end is not waited for
+            if isinstance(error.__cause__, _coding()):
+                raise Malformed(f"The provider's answer can't be decompressed: {error}.") from error
+            return b""
         self._body.append(data)
         self._size += len(data)
         if self._size > _MOST:
             raise Malformed(f"The provider's answer is over {_MOST >> 20} MiB.")
         return data
+
+
+class _Sending:
+    """A request on its way: entering sends it and waits for the reply's head, leaving lets go of the connection."""
+
+    __slots__ = ("_client", "_headers", "_request", "_response", "_wire")
+
+    def __init__(self, client: Client, request: WireRequest, headers: Mapping[str, str], wire: Wire) -> None:
+        self._client, self._request, self._headers, self._wire = client, request, headers, wire
+
+    async def __aenter__(self) -> HttpReply:
+        request, headers = self._request, self._headers
+        data: bytes | AsyncIterator[bytes] = request.body
+        if len(request.body) > _PIECE:
+            # aiohttp warns of whole bodies over 1 MiB: one write of them would hold the event loop up.
+            headers = {**headers, "content-length": str(len(request.body))}
+            data = _pieces(request.body)
+        try:
+            response = await self._client.session.request(
+                request.method, request.url, data=data, headers=headers, allow_redirects=False
+            )
+        except _network() as error:
+            raise Overloaded(f"The provider can't be reached ({type(error).__name__}).") from error
+        self._response = response
+        return HttpReply(response, self._wire.reader(response.status, response.headers))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Read to its end, the connection is back in the pool already; else this closes it.
+        self._response.close()
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
@@ -134,7 +181,7 @@ class HttpProvider:
     """
 
     def __init__(
-        self, client: "httpx.AsyncClient", base_url: str, api_key: str, wires: Mapping[str, Wire] = WIRES
+        self, client: Client, base_url: str, api_key: str, wires: Mapping[str, Wire] = WIRES
     ) -> None:
         self._client = client
         self._base_url = base_url.rstrip("/")
@@ -156,31 +203,13 @@ class HttpProvider:
             return None
         return wire.resume(request, received)
 
-    @asynccontextmanager
-    async def send(self, request: WireRequest) -> AsyncGenerator[HttpReply, None]:
+    def send(self, request: WireRequest) -> _Sending:
         """See the port. Leaving before the body's end closes the connection: that is how a provider learns of it."""
         wire = self._wire(request.wire)
-        headers = dict(request.headers)
+        headers = request.headers
         if self._api_key:
-            headers |= wire.credential(self._api_key)
-        body: bytes | AsyncIterator[bytes] = request.body
-        if len(request.body) > _PIECE:
-            # aiohttp warns of whole bodies over 1 MiB: one write of them would hold the event loop up.
-            headers["content-length"] = str(len(request.body))
-            body = _pieces(request.body)
-        outgoing = self._client.build_request(request.method, request.url, headers=headers, content=body)
-        try:
-            response = await self._client.send(outgoing, stream=True)
-        except _network() as error:
-            raise Overloaded(f"The provider can't be reached ({type(error).__name__}).") from error
-        reply = HttpReply(response, wire.reader(response.status_code, response.headers))
-        try:
-            yield reply
-        finally:
-            try:
-                await response.aclose()
-            finally:
-                await reply.aclose()
+            headers = {**headers, **wire.credential(self._api_key)}
+        return _Sending(self._client, request, headers, wire)
 
     def _wire(self, name: str) -> Wire:
         if (wire := self._wires.get(name)) is None:
@@ -190,31 +219,31 @@ class HttpProvider:
 
 def open_client(
     *, connections: int = 1000, keepalive: float = 30.0, verify: "ssl.SSLContext | None" = None
-) -> "httpx.AsyncClient":
+) -> Client:
     """The one client of a process, to be closed with `aclose`. Call it inside the running loop.
 
     `connections` bounds those open at a time; an idle one is kept `keepalive` seconds. Proxies and certificates of
     the environment are left alone, cookies and redirects too: a provider's API has neither.
     """
-    from http.cookiejar import CookieJar, DefaultCookiePolicy
-
     import aiohttp
-    import httpx
-    from httpx_aiohttp import AiohttpTransport
 
-    context = httpx.create_ssl_context(trust_env=False) if verify is None else verify
-
-    def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=keepalive, ssl=context)
-        return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
-        )
-
-    transport = AiohttpTransport(verify=context, trust_env=False, client=session)
-    return httpx.AsyncClient(
-        transport=transport,
-        timeout=httpx.Timeout(None),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        trust_env=False,
-        follow_redirects=False,
+    connector = aiohttp.TCPConnector(
+        limit=connections, keepalive_timeout=keepalive, ssl=_trusted() if verify is None else verify
     )
+    session = aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        headers={"user-agent": "chatsmart"},
+        trust_env=False,
+    )
+    return Client(session)
+
+
+def _trusted() -> "ssl.SSLContext":
+    """Mozilla's certificates, whatever the environment names."""
+    import ssl
+
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())

@@ -5,10 +5,9 @@ import gzip
 import time
 from collections.abc import AsyncGenerator
 
-import httpx
 import pytest
 
-from shared.adapters.llm.client import HttpProvider, HttpReply, open_client
+from shared.adapters.llm.client import Client, HttpProvider, HttpReply, open_client
 from shared.core.answer import collect
 from shared.core.chunk import Chunk, Completion, Ended, Text
 from shared.core.faults import Cut, Malformed, Overloaded, Refused, Throttled
@@ -24,7 +23,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 @pytest.fixture
-async def client() -> AsyncGenerator[httpx.AsyncClient, None]:
+async def client() -> AsyncGenerator[Client, None]:
     async with open_client() as opened:
         yield opened
 
@@ -41,7 +40,7 @@ async def read(reply: HttpReply) -> Completion:
     return collect(seen)
 
 
-async def asked(client: httpx.AsyncClient, base_url: str) -> Completion:
+async def asked(client: Client, base_url: str) -> Completion:
     provider = HttpProvider(client, base_url, "secret")
     request = provider.prepare(LUNA, ask("Say hello."), stream=True, request_id="t-s")
     async with provider.send(request) as reply:
@@ -49,7 +48,7 @@ async def asked(client: httpx.AsyncClient, base_url: str) -> Completion:
 
 
 async def test_chunks_of_one_network_read_come_as_one_sequence_and_raw_is_the_exact_body(
-    client: httpx.AsyncClient,
+    client: Client,
 ) -> None:
     """Events that arrive together leave together, and what was received is kept byte for byte."""
     steps: list[Step] = [head(), piece(HELLO + WORLD), 0.05, piece(STOP + USAGE + DONE), LAST]
@@ -69,7 +68,7 @@ async def test_chunks_of_one_network_read_come_as_one_sequence_and_raw_is_the_ex
 
 
 async def test_a_client_that_leaves_is_seen_leaving_within_a_tenth_of_a_second(
-    client: httpx.AsyncClient,
+    client: Client,
 ) -> None:
     """Leaving the context closes the connection at once, so the provider stops writing."""
     async with serving([head(), piece(HELLO), 30.0]) as server:
@@ -83,9 +82,7 @@ async def test_a_client_that_leaves_is_seen_leaving_within_a_tenth_of_a_second(
 
 
 @pytest.mark.parametrize("before", [[30.0], [head(), 30.0], [head(), piece(HELLO), 30.0]])
-async def test_cancellation_reaches_the_provider_at_every_stage(
-    client: httpx.AsyncClient, before: list[Step]
-) -> None:
+async def test_cancellation_reaches_the_provider_at_every_stage(client: Client, before: list[Step]) -> None:
     """A task cancelled before the head, before the body or within it closes its connection."""
     async with serving(before) as server:
         task = asyncio.create_task(asked(client, server.base_url))
@@ -96,7 +93,7 @@ async def test_cancellation_reaches_the_provider_at_every_stage(
         await asyncio.wait_for(server.gone.wait(), 1)
 
 
-async def test_a_connection_that_was_read_to_its_end_is_used_again(client: httpx.AsyncClient) -> None:
+async def test_a_connection_that_was_read_to_its_end_is_used_again(client: Client) -> None:
     """Two calls in a row cost one connection."""
     async with serving([head(), piece(HELLO + STOP + USAGE + DONE), LAST]) as server:
         for _ in range(2):
@@ -108,7 +105,7 @@ async def test_a_connection_that_was_read_to_its_end_is_used_again(client: httpx
     "broken", [[head(), piece(HELLO)], [head(), piece(HELLO), LAST], [head(), b"ff\r\n" + HELLO]]
 )
 async def test_a_stream_that_ends_early_gives_its_text_and_then_cut(
-    client: httpx.AsyncClient, broken: list[Step]
+    client: Client, broken: list[Step]
 ) -> None:
     """However the connection ends, an answer without its end is Cut, after all that had come."""
     async with serving(broken, close=True) as server:
@@ -122,7 +119,7 @@ async def test_a_stream_that_ends_early_gives_its_text_and_then_cut(
 
 
 async def test_a_server_that_lingers_after_its_last_event_is_not_waited_for(
-    client: httpx.AsyncClient,
+    client: Client,
 ) -> None:
     """Once the end has come, an open connection holds nobody up."""
     async with serving([head(), piece(HELLO + STOP + USAGE + DONE), 30.0]) as server:
@@ -130,7 +127,7 @@ async def test_a_server_that_lingers_after_its_last_event_is_not_waited_for(
             assert (await asked(client, server.base_url)).usage is not None
 
 
-async def test_an_error_event_is_raised_though_the_connection_stays_open(client: httpx.AsyncClient) -> None:
+async def test_an_error_event_is_raised_though_the_connection_stays_open(client: Client) -> None:
     """A fault inside a 200 comes right after the chunks before it, not with the next read."""
     error = b'data: {"error":{"message":"Overloaded","code":503}}\n\n'
     async with serving([head(), piece(HELLO + error), 30.0]) as server:
@@ -140,7 +137,7 @@ async def test_an_error_event_is_raised_though_the_connection_stays_open(client:
     assert raised.value.provider_status == 503
 
 
-async def test_statuses_are_faults_with_the_providers_words(client: httpx.AsyncClient) -> None:
+async def test_statuses_are_faults_with_the_providers_words(client: Client) -> None:
     """An error status raises its fault, which quotes status, code, message and the wait that was asked for."""
     body = b'{"error":{"message":"Slow down.","type":"requests","code":"rate_limit_exceeded"}}'
     async with serving(answer(body, 429, "application/json", "retry-after: 7")) as server:
@@ -154,7 +151,7 @@ async def test_statuses_are_faults_with_the_providers_words(client: httpx.AsyncC
     )
 
 
-async def test_a_content_filter_400_is_a_refusal(client: httpx.AsyncClient) -> None:
+async def test_a_content_filter_400_is_a_refusal(client: Client) -> None:
     """A 400 about content is the caller's answer; another model is not tried round it."""
     body = b'{"error":{"message":"Flagged.","type":"invalid_request_error","code":"content_filter"}}'
     async with serving(answer(body, 400)) as server:
@@ -162,7 +159,7 @@ async def test_a_content_filter_400_is_a_refusal(client: httpx.AsyncClient) -> N
             await asked(client, server.base_url)
 
 
-async def test_nobody_there_is_overloaded(client: httpx.AsyncClient) -> None:
+async def test_nobody_there_is_overloaded(client: Client) -> None:
     """A refused connection, and one that breaks before an answer, is Overloaded."""
     async with serving([], close=True) as server:
         with pytest.raises(Overloaded):
@@ -172,14 +169,14 @@ async def test_nobody_there_is_overloaded(client: httpx.AsyncClient) -> None:
         await asked(client, closed)
 
 
-async def test_what_is_no_http_is_overloaded(client: httpx.AsyncClient) -> None:
+async def test_what_is_no_http_is_overloaded(client: Client) -> None:
     """A server that does not speak HTTP is the provider's trouble, not a crash."""
     async with serving([b"SSH-2.0-OpenSSH_9.6\r\n"], close=True) as server:
         with pytest.raises(Overloaded):
             await asked(client, server.base_url)
 
 
-async def test_a_coded_body_that_was_not_asked_for_is_undone(client: httpx.AsyncClient) -> None:
+async def test_a_coded_body_that_was_not_asked_for_is_undone(client: Client) -> None:
     """We ask for no compression; where it comes all the same, it is read, and raw holds what it held."""
     body = HELLO + STOP + USAGE + DONE
     coded = gzip.compress(body)
@@ -195,7 +192,7 @@ async def test_a_coded_body_that_was_not_asked_for_is_undone(client: httpx.Async
             await asked(client, server.base_url)
 
 
-async def test_the_simulated_label_is_passed_on(client: httpx.AsyncClient) -> None:
+async def test_the_simulated_label_is_passed_on(client: Client) -> None:
     """A reply that says it is simulated is known to be."""
     body = HELLO + STOP + DONE
     async with serving([head(200, "text/event-stream", "x-simulated: true"), piece(body), LAST]) as server:
@@ -216,9 +213,9 @@ async def test_environment_proxies_and_cookies_are_left_alone(monkeypatch: pytes
         assert "cookie:" not in server.heads[1]
 
 
-def test_a_request_is_the_same_bytes_every_time() -> None:
+async def test_a_request_is_the_same_bytes_every_time(client: Client) -> None:
     """The log compares requests by their bytes: the same prompt gives the same ones on every wire."""
-    provider = HttpProvider(httpx.AsyncClient(), "http://127.0.0.1", "secret")
+    provider = HttpProvider(client, "http://127.0.0.1", "secret")
     for spec in (*ONE_EACH, HAIKU):
         first, second = (provider.prepare(spec, ask("Hi."), stream=True, request_id="t") for _ in range(2))
         assert first == second

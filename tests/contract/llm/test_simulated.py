@@ -5,11 +5,10 @@ import json
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-import httpx
 import pytest
 
 from infra.simulator import Fault, Simulator, start
-from shared.adapters.llm.client import HttpProvider, open_client
+from shared.adapters.llm.client import Client, HttpProvider, open_client
 from shared.core.answer import collect
 from shared.core.chunk import Chunk, Completion, Ended
 from shared.core.faults import (
@@ -61,7 +60,7 @@ both = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"
 class World:
     """A simulator and a client, with a provider for each of its base URLs."""
 
-    def __init__(self, simulator: Simulator, client: httpx.AsyncClient) -> None:
+    def __init__(self, simulator: Simulator, client: Client) -> None:
         self.simulator = simulator
         self._client = client
 
