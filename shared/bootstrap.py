@@ -17,6 +17,7 @@ from shared.adapters.postgres.seals import PostgresSeals
 from shared.adapters.postgres.shelf import PostgresShelf
 from shared.adapters.redis.bus import RedisBus
 from shared.adapters.redis.connection import RedisConnection
+from shared.adapters.redis.health import RedisHealth
 from shared.adapters.redis.ledger import RedisLedger
 from shared.adapters.telemetry import lines
 from shared.adapters.telemetry.observed import ObservedLog, ObservedShelf
@@ -24,7 +25,6 @@ from shared.adapters.telemetry.signals import Signals, Spans
 from shared.chat.desk import Chat
 from shared.config import BadSettings, Settings
 from shared.core.faults import Fault
-from shared.core.money import Micros
 from shared.documents.desk import Documents
 from shared.documents.pipeline import Pipeline
 from shared.documents.work import Stores, Works
@@ -46,6 +46,7 @@ class Services:
     keys: PostgresKeys
     seals: PostgresSeals
     log: PostgresLog
+    health: RedisHealth
     telemetry: Signals
     catalogue: Catalogue
     pipelines: Mapping[str, Pipeline]
@@ -62,6 +63,7 @@ class Services:
         except BaseException:
             await self.database.close()
             raise
+        await self.health.start()
         self._client = open_client()
         for name, upstream in self.settings.upstreams.items():
             self.providers[name] = HttpProvider(self._client, upstream.base_url, upstream.api_key)
@@ -72,6 +74,7 @@ class Services:
         self.telemetry.close()
         if self._client is not None:
             await self._client.aclose()
+        await self.health.close()
         await self.redis.close()
         await self.database.close()
 
@@ -99,16 +102,17 @@ def services(settings: Settings) -> Services:
     limits = Limits(
         settings.first_token_seconds, settings.thinking_first_token_seconds, settings.between_tokens_seconds
     )
+    health = RedisHealth(redis, clock, ids, f"{settings.namespace}:health")
     stores = Stores(
         registry=PIPELINES,
         shelf=ObservedShelf(bare_shelf, telemetry),
         log=ObservedLog(bare_log, telemetry),
         bus=RedisBus(redis),
         ledger=RedisLedger(redis, clock, bare_log.spent),
-        models=Failover(providers, clock, limits),  # type: ignore[arg-type]
+        models=Failover(providers, clock, health, limits),  # type: ignore[arg-type]
         clock=clock,
         ids=ids,
-        month_cap=Micros(settings.month_cap_micros),
+        house=settings.limits,
     )
     catalogue = Catalogue()
     return Services(
@@ -120,6 +124,7 @@ def services(settings: Settings) -> Services:
         keys=PostgresKeys(database),
         seals=PostgresSeals(database),
         log=bare_log,
+        health=health,
         telemetry=telemetry,
         catalogue=catalogue,
         pipelines=PIPELINES,
@@ -131,7 +136,7 @@ def services(settings: Settings) -> Services:
             clock=clock,
             ids=ids,
             catalogue=catalogue,
-            month_cap=stores.month_cap,
+            house=stores.house,
             simulated=frozenset(name for name, upstream in settings.upstreams.items() if upstream.simulated),
         ),
         providers=providers,

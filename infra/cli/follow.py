@@ -130,10 +130,14 @@ class _Teller:
             self.screen.text(piece)
 
     def _spliced(self, data: Json) -> None:
-        """A leg broke after text had gone out. On a restart what was shown of that step is void: it is set off."""
+        """A leg broke after text had gone out. Another goes on; or it begins again, and what was shown of that step is
+        void: it is set off."""
+        step = str(data.get("step", ""))
+        if data.get("model"):
+            self.model = str(data["model"])
+            self.screen.done(f"{step}: the answer broke off; {self.model} goes on with it")
         if data.get("how") != "restart":
             return
-        step = str(data.get("step", ""))
         self.screen.done(f"{step}: the answer broke off and is begun anew")
         if step == self.writer and self.shown:
             self.screen.text("\n\n---\n\n")

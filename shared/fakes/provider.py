@@ -50,13 +50,17 @@ class ScriptedProvider:
     """Models whose wire can't express the prompt."""
     rests: Mapping[str, Sequence[Move]] = field(default_factory=dict)
     """What a model that keeps its responses says when a broken one is taken up again."""
+    then: Mapping[str, Sequence[Move]] = field(default_factory=dict)
+    """What a model says when it is asked a second time."""
     asked: list[str] = field(default_factory=list)
+    prompts: list[Prompt] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
     def prepare(self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) -> WireRequest:
         """The prompt's last text stands for the whole request."""
         if spec.name in self.unsayable:
             raise Rejected("This wire has no way to say that.")
+        self.prompts.append(prompt)
         return WireRequest(f"scripted:{spec.name}", {}, prompt.messages[-1].text.encode(), stream)
 
     def resume(
@@ -75,6 +79,8 @@ class ScriptedProvider:
         if name in self.refuse:
             raise self.refuse[name]
         try:
-            yield ScriptedReply(self.rests[name] if request.resumes else self.scripts[name])
+            again = name in self.then and self.asked.count(name) > 1
+            script = self.then[name] if again else self.scripts[name]
+            yield ScriptedReply(self.rests[name] if request.resumes else script)
         finally:
             self.closed.append(name)

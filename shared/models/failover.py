@@ -1,94 +1,31 @@
-"""Answers a call from the first rung of its ladder that can: the rules for when to go on to the next.
+"""Answers a call from the rungs of its ladder: who is asked, when the next one is, and how it goes on (laws 5 and 6).
 
-- Silence is a fault: no first token, or none for too long, ends a leg at the first time limit (law 6).
+- Silence is a fault: no first token, none for too long, or a trickle ends a leg at the first time limit.
 - A content refusal and a request that the provider calls wrong are the caller's answer: no other rung is tried.
-- A leg that breaks after text has gone out is followed by `Restarted`: what was shown of it is void.
+- Text goes out live; nothing is kept back but an unfinished word. A leg that breaks after text has gone out is taken
+  up by the next one (`shown.py`); only where that can't be done does the answer begin anew (`Restarted`).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
-from shared.core.chunk import Chunk, Ended, Finish, Reasoning, Refusal, Text, ToolCallPart, Used
-from shared.core.faults import Cut, OverBudget, ProviderFault, Refused, Rejected, TimedOut
-from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted
+from shared.core.faults import Cut, Malformed, Outrun, Overloaded, ProviderFault, Refused, Rejected
+from shared.core.leg import Batch, Call, LegEnded, LegItem, Restarted, Spliced
 from shared.core.model_spec import ModelSpec, ProviderName
-from shared.core.money import Micros
-from shared.core.usage import NO_USAGE, Usage
+from shared.models.attempt import Attempt, Limits
+from shared.models.shown import Shown, Way
 from shared.ports.clock import Clock
-from shared.ports.provider import Provider, Reply, WireRequest
+from shared.ports.health import Health, Report
+from shared.ports.provider import Provider, WireRequest
 
-_CHARS_PER_TOKEN = 4
-"""English prose under today's vocabularies; only for legs that broke before the provider counted."""
+__all__ = ["Failover", "Limits"]
 _GONE = 404
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long to wait, in seconds."""
-
-    first_token: float = 8.0
-    thinking_first_token: float = 60.0
-    between_tokens: float = 5.0
-
-    def first(self, spec: ModelSpec) -> float:
-        """How long this model may be silent at the start: longer where it is known to think first."""
-        return self.thinking_first_token if spec.thinks else self.first_token
-
-
-@dataclass(slots=True)
-class _Leg:
-    """What has come of a leg so far."""
-
-    number: int
-    spec: ModelSpec
-    prompt_size: int
-    started: float
-    reply: Reply | None = None
-    shown: bool = False
-    size: int = 0
-    first_at: float | None = None
-    usage: Usage | None = None
-    ended: Ended | None = None
-
-    def see(self, chunk: Chunk, now: float) -> None:
-        """Take note of a chunk on its way out."""
-        match chunk:
-            case Text(text) | Refusal(text):
-                self.shown = True
-                self.size += len(text)
-            case Reasoning(text):
-                self.size += len(text)
-            case ToolCallPart():
-                self.shown = True
-                self.size += len(chunk.arguments) + len(chunk.name)
-            case Used(usage):
-                self.usage = usage
-                return
-            case Ended():
-                self.ended = chunk
-                return
-            case _:
-                return
-        if self.first_at is None:
-            self.first_at = now
-
-    def counted(self, fault: ProviderFault | None) -> Usage:
-        """The provider's report; where it broke off before one, our estimate of what it had done."""
-        if self.usage is not None and (fault is None or self.usage.output * _CHARS_PER_TOKEN >= self.size):
-            return self.usage
-        if self.reply is None or not (self.size or self.ended):
-            return Usage(provenance="absent") if self.usage is None else self.usage
-        reported = self.usage or Usage(input=self.prompt_size // _CHARS_PER_TOKEN)
-        return Usage(
-            input=reported.input,
-            cache_read=reported.cache_read,
-            cache_write=reported.cache_write,
-            output=max(reported.output, -(-self.size // _CHARS_PER_TOKEN)),
-            reasoning=reported.reasoning,
-            provenance="estimated",
-        )
+_MOST_LEGS = 8
+"""Legs of one answer: more than any sensible ladder needs, an end for a way that leads in circles."""
 
 
 @dataclass(slots=True)
@@ -97,151 +34,274 @@ class Failover:
 
     providers: Mapping[ProviderName, Provider]
     clock: Clock
+    health: Health
     limits: Limits = field(default_factory=Limits)
-    _open: dict[tuple[str, str], LegEnded] = field(default_factory=dict)
+    _left: dict[tuple[str, str], list[LegEnded]] = field(default_factory=dict)
 
-    async def stream(self, call: Call) -> AsyncGenerator[LegItem, None]:
+    def stream(self, call: Call) -> AsyncGenerator[LegItem, None]:
         """See `ports.models.Models.stream`."""
-        deadline = self.clock.monotonic() + call.deadline
+        return Answering(self, call).items()
+
+    def partials(self, call: Call) -> Sequence[LegEnded]:
+        """See `ports.models.Models.partials`."""
+        return self._left.pop((call.trace, call.span), ())
+
+    def leave(self, call: Call, attempts: Sequence[Attempt]) -> None:
+        """Keep what the open legs of a call had come to, for `partials`."""
+        gone = [attempt.ended(Cut("The caller left before the answer ended.")) for attempt in attempts]
+        self._left[(call.trace, call.span)] = gone
+
+    def over(self, attempt: Attempt, fault: ProviderFault | None) -> LegEnded:
+        """The end of a leg, told to the health of the models."""
+        ended = attempt.ended(fault)
+        code, after = ("", None) if fault is None else (fault.code, fault.retry_after)
+        unreachable = isinstance(fault, Overloaded) and not ended.status
+        name, provider = ended.spec.name, ended.spec.provider
+        self.health.report(Report(name, provider, code, after, ended.first_token_ms, unreachable))
+        return ended
+
+
+class Answering:
+    """One call on its way through its rungs. `fault` is why the leg before ended."""
+
+    __slots__ = (
+        "_asked", "_call", "_closed_until", "_deadline", "_first", "_house", "_number", "_open", "_resumed", "_rungs",
+        "_shown", "_skipped", "fault",
+    )  # fmt: skip
+
+    def __init__(self, house: Failover, call: Call) -> None:
+        self._house, self._call = house, call
+        self._deadline = house.clock.monotonic() + call.deadline
+        self._rungs = list(call.ladder)
+        self._shown = Shown(call.prompt)
+        self._number = 0
+        self._asked: set[str] = set()
+        self._resumed = False
+        self._skipped: dict[str, str] = {}
+        self._closed_until: list[datetime] = []
+        self._open: list[Attempt] = []
+        self._first: tuple[Attempt, asyncio.Task[Batch | None]] | None = None
+        self.fault: ProviderFault | None = None
+
+    async def items(self) -> AsyncGenerator[LegItem, None]:
+        """See `ports.models.Models.stream`."""
+        try:
+            found = await self._next()
+            if found is None:
+                raise self.fault or self._nobody()
+            while found is not None:
+                attempt, way = found
+                if self._shown.any and way == "fresh":
+                    yield Restarted(attempt.number)
+                self._shown.begin(way)
+                async with aclosing(self._leg(attempt, way)) as items:
+                    async for item in items:
+                        yield item
+                if self.fault is None:
+                    return
+                found = await self._after(attempt, self.fault)
+            raise self.fault or self._nobody()
+        finally:
+            if self._open:
+                try:
+                    for one in self._open:
+                        await one.close()
+                finally:
+                    self._house.leave(self._call, self._open)
+
+    async def _leg(self, attempt: Attempt, way: Way) -> AsyncGenerator[LegItem, None]:
+        """One leg from its intent to its end; `fault` says how it ended. With a hedge, the two of them."""
+        self._open.append(attempt)
+        yield attempt.started(self._why(attempt, way))
         fault: ProviderFault | None = None
-        void = False
-        for number, spec in enumerate(call.ladder, 1):
-            try:
-                request = self._prepared(call, spec)
-            except Rejected as unsayable:
-                fault = fault or unsayable
-                continue
-            if void:
-                yield Restarted(number)
-            async with aclosing(self._leg(call, number, spec, request, deadline, fault)) as items:
+        first: asyncio.Task[Batch | None] | None = None
+        rival = await self._rival(attempt)
+        if rival is not None:
+            async with aclosing(self._race(attempt, *rival)) as items:
                 async for item in items:
                     yield item
-                    if isinstance(item, LegEnded):
-                        fault = item.fault
-                    elif not isinstance(item, LegStarted):
-                        void = void or isinstance(item, Text | Refusal | ToolCallPart)
-            if fault is None:
-                return
-            if not _worth_another(fault) or self.clock.monotonic() >= deadline:
-                break
-        raise fault or OverBudget("No model on the ladder may be used.")
+            assert self._first is not None
+            attempt, first = self._first
+        shown = self._shown
+        try:
+            while (batch := await (first or attempt.read())) is not None:
+                first = None
+                out = shown.take(batch)
+                if shown.failed:
+                    if self._rungs:
+                        raise Malformed(f"{attempt.spec.name} did not go on from what was there.")
+                    yield Restarted(attempt.number)
+                    out = shown.pending()
+                elif (join := shown.joined()) is not None:
+                    yield Spliced(attempt.number, join)
+                if out:
+                    yield out
+        except ProviderFault as caught:
+            fault = caught
+        self.fault = fault
+        yield await self._over(attempt, fault)
 
-    def partial(self, call: Call) -> LegEnded | None:
-        """See `ports.models.Models.partial`."""
-        return self._open.pop((call.trace, call.span), None)
+    async def _over(self, attempt: Attempt, fault: ProviderFault | None) -> LegEnded:
+        await attempt.close()
+        self._open.remove(attempt)
+        if isinstance(fault, Outrun):
+            return attempt.ended(fault)
+        return self._house.over(attempt, fault)
 
-    def _prepared(self, call: Call, spec: ModelSpec) -> WireRequest:
-        """The exact request. Raises Rejected where the rung's wire has no way to say it: no call, so no leg either."""
-        name = f"{call.trace}-{call.span}"
-        return self.providers[spec.provider].prepare(spec, call.prompt, stream=call.stream, request_id=name)
+    async def _after(self, attempt: Attempt, fault: ProviderFault) -> tuple[Attempt, Way] | None:
+        """Who is asked next; None where the fault is the answer."""
+        house = self._house
+        if not worth_another(fault) or self._number >= _MOST_LEGS:
+            return None
+        if house.clock.monotonic() >= self._deadline:
+            return None
+        if not self._shown.text or self._shown.mixed:
+            return await self._next()
+        if isinstance(fault, Cut) and not self._resumed:
+            self._resumed = True
+            if (request := self._same(attempt)) is not None:
+                return self._attempt(attempt.spec, request), "resumed"
+        self._resumed = False
+        finishers = [spec for spec in self._call.finishers if spec.name not in self._asked]
+        again = [attempt.spec] if len(self._call.ladder) == 1 and self._number < 3 else []
+        waiting = [spec for spec in (*finishers, *again) if spec not in self._rungs]
+        # A connection that broke says little of its model; one that fell silent would be waited for twice.
+        self._rungs += waiting if not isinstance(fault, Cut) else [*again, *finishers]
+        return await self._next()
 
-    async def _leg(
-        self,
-        call: Call,
-        number: int,
-        spec: ModelSpec,
-        request: WireRequest,
-        deadline: float,
-        before: ProviderFault | None,
+    async def _next(self) -> tuple[Attempt, Way] | None:
+        """The next rung that may be asked and whose wire can say it."""
+        while self._rungs:
+            spec = self._rungs.pop(0)
+            if not await self._may(spec):
+                continue
+            way = self._shown.way(spec)
+            try:
+                request = self._request(spec, way)
+            except Rejected as unsayable:
+                self.fault = self.fault or unsayable
+                continue
+            return self._attempt(spec, request), way
+        return None
+
+    def _attempt(self, spec: ModelSpec, request: WireRequest) -> Attempt:
+        house = self._house
+        self._number += 1
+        self._asked.add(spec.name)
+        return Attempt(
+            self._number, spec, house.providers[spec.provider], request,
+            clock=house.clock, limits=house.limits, deadline=self._deadline,
+        )  # fmt: skip
+
+    def _request(self, spec: ModelSpec, way: Way) -> WireRequest:
+        prompt = self._shown.prompt(way)
+        provider = self._house.providers[spec.provider]
+        return provider.prepare(spec, prompt, stream=self._call.stream, request_id=self._name())
+
+    def _same(self, attempt: Attempt) -> WireRequest | None:
+        """The request that takes a broken response up again, where its provider keeps it."""
+        if attempt.reply is None or not attempt.spec.resume:
+            return None
+        provider = self._house.providers[attempt.spec.provider]
+        return provider.resume(
+            attempt.spec, self._call.prompt,
+            request=attempt.request, received=attempt.reply.raw(), request_id=self._name(),
+        )  # fmt: skip
+
+    def _name(self) -> str:
+        """What a provider is told that the request is called."""
+        return f"{self._call.trace}-{self._call.span}"
+
+    async def _may(self, spec: ModelSpec) -> bool:
+        """Whether a model may be asked now: its breaker is closed, or this call is the one that tries it."""
+        standing = self._house.health.standing(spec)
+        if standing.state == "closed":
+            return True
+        now = self._house.clock.now()
+        due = standing.state == "probing" or (standing.until is not None and standing.until <= now)
+        if standing.state != "quarantined" and due and await self._house.health.probe(spec):
+            return True
+        self._skipped[spec.name] = standing.why or standing.state
+        if standing.until is not None:
+            self._closed_until.append(standing.until)
+        return False
+
+    def _nobody(self) -> ProviderFault:
+        """Nobody may be asked: each was found to be down a moment ago."""
+        if not self._skipped:
+            return Rejected("No model on the ladder can be asked this.")
+        reasons = "; ".join(f"{name}: {why}" for name, why in self._skipped.items())
+        wait = None
+        if self._closed_until:
+            wait = max((min(self._closed_until) - self._house.clock.now()).total_seconds(), 0.5)
+        return Overloaded(f"No model that may answer is up ({reasons}).", retry_after=wait)
+
+    def _why(self, attempt: Attempt, way: Way) -> dict[str, Any]:
+        """The decision in words and numbers: what the log says of why this model was asked, and how."""
+        why: dict[str, Any] = {
+            "ladder": [spec.name for spec in self._call.ladder],
+            "rung": attempt.number,
+            "way": way,
+        }
+        if self.fault is not None:
+            why["after"] = self.fault.code
+        if self._skipped:
+            why["skipped"] = dict(self._skipped)
+        return why
+
+    async def _rival(self, attempt: Attempt) -> tuple[Attempt, Way, float] | None:
+        """Who is asked as well where `attempt` is slow to begin, and after how many seconds."""
+        if not self._call.hedge or attempt.number > 1 or not self._rungs:
+            return None
+        patience = self._house.health.standing(attempt.spec).first_token_p95_ms
+        found = None if patience is None else await self._next()
+        return None if found is None or patience is None else (*found, patience / 1000)
+
+    async def _race(
+        self, attempt: Attempt, rival: Attempt, way: Way, patience: float
     ) -> AsyncGenerator[LegItem, None]:
-        leg = _Leg(number, spec, len(request.body), self.clock.monotonic())
-        over = False
+        """Both legs up to the first read of one of them; the other is over then. `_first` is who won, and its read."""
+        ahead = asyncio.ensure_future(attempt.read())
+        tasks = {attempt: ahead}
         try:
-            yield LegStarted(number, spec, request.body, request.url, _why(call, number, before))
-            leg.started = self.clock.monotonic()
-            fault: ProviderFault | None = None
-            limit = self.limits.first(spec) if call.stream else call.deadline
-            try:
-                async with asyncio.timeout(min(limit, max(deadline - leg.started, 0.0))):
-                    sending = self.providers[spec.provider].send(request)
-                    reply = leg.reply = await sending.__aenter__()
-            except TimeoutError:
-                fault = TimedOut(f"{spec.name} did not answer within {limit:g} s.")
-            except ProviderFault as caught:
-                fault = caught
-            else:
-                try:
-                    async with aclosing(self._read(leg, reply, deadline, call.stream)) as chunks:
-                        async for chunk in chunks:
-                            yield chunk
-                except ProviderFault as caught:
-                    fault = caught
-                finally:
-                    await sending.__aexit__(None, None, None)
-            over = True
-            yield self._ended(leg, fault)
+            await asyncio.wait((ahead,), timeout=patience)
+            if ahead.done():
+                self._rungs.insert(0, rival.spec)
+                self._number -= 1
+                self._first = attempt, ahead
+                return
+            self._open.append(rival)
+            yield rival.started({**self._why(rival, way), "hedge": attempt.spec.name})
+            tasks[rival] = asyncio.ensure_future(rival.read())
+            while True:
+                await asyncio.wait([t for t in tasks.values() if not t.done()], return_when="FIRST_COMPLETED")
+                over = [one for one, task in tasks.items() if task.done()]
+                won = next((one for one in over if tasks[one].exception() is None), None)
+                if won is not None or len(over) == len(tasks):
+                    break
+            won = won or attempt
+            lost = next(one for one in tasks if one is not won)
+            yield await self._lost(lost, tasks[lost])
+            self._first = won, tasks[won]
         finally:
-            if not over:
-                self._open[(call.trace, call.span)] = self._ended(
-                    leg, Cut("The caller left before the answer ended.")
-                )
+            if self._first is None:
+                for task in tasks.values():
+                    task.cancel()
+                await asyncio.wait(tasks.values())
 
-    async def _read(
-        self, leg: _Leg, reply: Reply, deadline: float, stream: bool
-    ) -> AsyncGenerator[Chunk, None]:
-        """The chunks of a reply, within the time limits. Raises a ProviderFault."""
-        reads = reply.chunks().__aiter__()
-        waited_from = leg.started
-        while True:
-            limit = self._limit(leg, stream)
-            until = min(waited_from + limit, deadline)
-            try:
-                async with asyncio.timeout(max(until - self.clock.monotonic(), 0.0)):
-                    batch = await anext(reads)
-            except StopAsyncIteration:
-                break
-            except TimeoutError:
-                silent = self.clock.monotonic() - waited_from
-                what = "sent nothing" if leg.first_at is None else "fell silent"
-                raise TimedOut(f"{leg.spec.name} {what} for {silent:.1f} s.") from None
-            now = waited_from = self.clock.monotonic()
-            for chunk in batch:
-                leg.see(chunk, now)
-                yield chunk
-        if leg.ended is None:
-            raise Cut(f"{leg.spec.name} ended its stream without saying so.")
-
-    def _limit(self, leg: _Leg, stream: bool) -> float:
-        if not stream:
-            return float("inf")
-        return self.limits.first(leg.spec) if leg.first_at is None else self.limits.between_tokens
-
-    def _ended(self, leg: _Leg, fault: ProviderFault | None) -> LegEnded:
-        usage = leg.counted(fault)
-        now = self.clock.monotonic()
-        cost: Micros | None
-        try:
-            cost = Micros(0) if usage.provenance == "absent" else leg.spec.cost(usage, self.clock.now())
-        except LookupError:
-            cost = None
-        finish: Finish = "error" if fault is not None or leg.ended is None else leg.ended.finish
-        return LegEnded(
-            leg=leg.number,
-            spec=leg.spec,
-            response=leg.reply.raw() if leg.reply is not None else b"",
-            usage=usage if usage is not NO_USAGE else Usage(),
-            cost=cost,
-            finish=finish,
-            fault=fault,
-            status=leg.reply.status
-            if leg.reply is not None
-            else (fault.provider_status or 0 if fault else 0),
-            first_token_ms=None if leg.first_at is None else round((leg.first_at - leg.started) * 1000),
-            total_ms=round((now - leg.started) * 1000),
-            simulated=leg.reply.simulated if leg.reply is not None else False,
-            response_id=leg.ended.response_id if leg.ended is not None else "",
+    async def _lost(self, attempt: Attempt, task: "asyncio.Task[Batch | None]") -> LegEnded:
+        task.cancel()
+        await asyncio.wait((task,))
+        fault = None if task.cancelled() else task.exception()
+        if isinstance(fault, ProviderFault):
+            return await self._over(attempt, fault)
+        return await self._over(
+            attempt, Outrun(f"{attempt.spec.name} was slower than the model asked as well.")
         )
 
 
-def _worth_another(fault: ProviderFault) -> bool:
+def worth_another(fault: ProviderFault) -> bool:
     """Whether the next rung may do better. A model that is gone (404) is the provider's trouble, not the caller's."""
     if isinstance(fault, Refused):
         return False
     return not isinstance(fault, Rejected) or fault.provider_status == _GONE
-
-
-def _why(call: Call, number: int, before: ProviderFault | None) -> Mapping[str, object]:
-    why: dict[str, object] = {"ladder": [spec.name for spec in call.ladder], "rung": number}
-    if before is not None:
-        why["after"] = before.code
-    return why

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import uvicorn
@@ -60,7 +61,8 @@ async def opened(addresses: Addresses, *, pace: Pace | None = None, **changes: A
     """Start everything; `changes` are settings."""
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(start(pace=pace))
-        settings = Settings().with_simulator(simulator.origin)
+        # A name of its own: what one test's models go through must not open another's breakers.
+        settings = replace(Settings(), namespace=uuid4().hex).with_simulator(simulator.origin)
         settings = settings.with_stores(database=addresses.app, redis=addresses.redis, admin=addresses.admin)
         engine = services(replace(settings, **changes))
         url = await stack.enter_async_context(served(engine))
