@@ -11,6 +11,7 @@ from typing import Any
 from shared.adapters.clock import RandomIds, SystemClock
 from shared.adapters.llm.client import HttpProvider, open_client
 from shared.adapters.postgres.database import Database
+from shared.adapters.postgres.idempotency import PostgresIdempotency
 from shared.adapters.postgres.keys import PostgresKeys
 from shared.adapters.postgres.log import PostgresLog
 from shared.adapters.postgres.seals import PostgresSeals
@@ -44,6 +45,7 @@ class Services:
     database: Database
     redis: RedisConnection
     keys: PostgresKeys
+    idempotency: PostgresIdempotency
     seals: PostgresSeals
     log: PostgresLog
     health: RedisHealth
@@ -122,6 +124,7 @@ def services(settings: Settings) -> Services:
         database=database,
         redis=redis,
         keys=PostgresKeys(database),
+        idempotency=PostgresIdempotency(database),
         seals=PostgresSeals(database),
         log=bare_log,
         health=health,

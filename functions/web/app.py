@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from functions.web import audit, chat, documents, health, keys, models, openapi, pages, pipelines, responses
 from functions.web.edge import Edge
 from functions.web.generation import Generation
+from functions.web.idempotency import Once
 from functions.web.principal import Principals
 
 if TYPE_CHECKING:
@@ -69,7 +70,10 @@ def create_app(services: "Services") -> FastAPI:
     for module in _MODULES:
         app.include_router(module.router)
     app.add_middleware(
-        Edge, ids=services.ids, hot={("POST", path): endpoint for path, endpoint in hot.items()}
+        Edge,
+        ids=services.ids,
+        hot={("POST", path): endpoint for path, endpoint in hot.items()},
+        once=Once(services, principals),
     )
     # Both are ours to render: FastAPI's handlers know neither problem documents nor OpenAI's shape.
     app.add_exception_handler(HTTPException, _to_the_edge)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from functions.web.departure import Departure
 from functions.web.describe import RUN, describe
+from functions.web.idempotency import ticket_of
 from functions.web.reply import Json
 from functions.web.request import Caller, engine, json_body
 from functions.web.sse import EventStream, last_event_id
@@ -48,7 +49,12 @@ async def create(request: Request, caller: Caller, prefer: Prefer = None) -> Res
     """Write a document: as a stream of events, or waited for, or (`Prefer: respond-async`) in the background."""
     services = engine(request)
     given = await json_body(request)
-    document = await services.documents.start(caller, services.documents.read(given))
+    ticket = ticket_of(request.scope)
+    if ticket is not None and ticket.repeated:
+        document = await services.documents.get(caller, ticket.run)
+    else:
+        order = services.documents.read(given)
+        document = await services.documents.start(caller, order, ticket.run if ticket else None)
     return await _answer(request, caller, document, stream=bool(given.get("stream")), prefer=prefer)
 
 
@@ -136,7 +142,12 @@ async def rerun(request: Request, id: str, caller: Caller, prefer: Prefer = None
         )
     if not isinstance(given.get("stream", False), bool):
         raise BadRequest("'stream' must be true or false.", param="stream")
-    document = await engine(request).documents.rerun(caller, run(id), _swaps(given.get("set")))
+    desk, ticket = engine(request).documents, ticket_of(request.scope)
+    if ticket is not None and ticket.repeated:
+        document = await desk.get(caller, ticket.run)
+    else:
+        swaps = _swaps(given.get("set"))
+        document = await desk.rerun(caller, run(id), swaps, ticket.run if ticket else None)
     return await _answer(request, caller, document, stream=bool(given.get("stream")), prefer=prefer)
 
 

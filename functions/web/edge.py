@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from functions.web.body import ClientGone
+from functions.web.body import ClientGone, header
 from functions.web.errors import as_fault, response
+from functions.web.idempotency import HEADER, REPLAYED, Once, was_replayed
 from shared.ports.clock import Ids
 
 LOG = logging.getLogger("chatsmart.web")
@@ -17,12 +18,14 @@ _ALWAYS = ((b"x-content-type-options", b"nosniff"),)
 
 
 class Edge:
-    """Wraps the whole app. `hot` maps (method, path) to an ASGI app that is reached without the router."""
+    """Wraps the whole app. `hot` maps (method, path) to an ASGI app that is reached without the router; `once` serves
+    what comes with an idempotency key."""
 
-    def __init__(self, app: ASGIApp, ids: Ids, hot: Mapping[tuple[str, str], ASGIApp]) -> None:
+    def __init__(self, app: ASGIApp, ids: Ids, hot: Mapping[tuple[str, str], ASGIApp], once: Once) -> None:
         self.app = app
         self.ids = ids
         self.hot = hot
+        self.once = once
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; whatever it raises before its answer has begun becomes an error answer."""
@@ -38,11 +41,16 @@ class Edge:
             if message["type"] == "http.response.start":
                 begun = True
                 message["headers"] = [*message.get("headers", ()), *extra]
+                if was_replayed(scope):
+                    message["headers"].append(REPLAYED)
             await send(message)
 
         app = self.hot.get((scope["method"], scope["path"]), self.app)
         try:
-            await app(scope, receive, outward)
+            if scope["method"] == "POST" and header(scope, HEADER) is not None:
+                await self.once.serve(app, scope, receive, outward)
+            else:
+                await app(scope, receive, outward)
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001  # the one place where every fault becomes an answer

@@ -11,6 +11,7 @@ from functions.web import body
 from functions.web.departure import Departure
 from functions.web.dialect import A, Dialect, Gathered, Writer
 from functions.web.errors import openai_error, status_of
+from functions.web.idempotency import opened
 from functions.web.openai_answer import Envelope
 from functions.web.principal import Principals
 from functions.web.pump import Pump
@@ -19,11 +20,13 @@ from functions.web.sse import HEADERS as STREAM_HEADERS
 from functions.web.sse import HEARTBEAT, HEARTBEAT_SECONDS
 from shared.chat.orders import ChatOrder
 from shared.core.faults import Cut, Fault
+from shared.core.ids import begun_at
 from shared.core.leg import Restarted, Spliced
 from shared.core.usage import NO_USAGE
 
 if TYPE_CHECKING:
     from shared.bootstrap import Services
+    from shared.chat.again import Retold
     from shared.chat.desk import Answering
 
 
@@ -41,7 +44,7 @@ class Generation(Generic[A]):
         asked = self._dialect.read(body.parse(await body.read(scope, receive)))
         order = ChatOrder(asked.model, asked.prompt, asked.stream, asked.n)
         async with Departure(receive) as departure:
-            answering = await self._services.chat.open(principal, order)
+            answering = await opened(self._services, scope, principal, order)
             try:
                 envelope = self._envelope(answering)
                 if asked.stream:
@@ -55,17 +58,17 @@ class Generation(Generic[A]):
         if not departure.gone:
             await send({"type": "http.response.body", "body": last})
 
-    def _envelope(self, answering: "Answering") -> Envelope:
+    def _envelope(self, answering: "Answering | Retold") -> Envelope:
         return Envelope(
             id=self._dialect.prefix + answering.trace,
-            created=int(self._services.clock.now().timestamp()),
+            created=begun_at(answering.run),
             model=answering.model,
             simulated=answering.simulated,
             trace=answering.trace,
         )
 
 
-async def _whole(answering: "Answering", gathered: Gathered, send: Send) -> bytes:
+async def _whole(answering: "Answering | Retold", gathered: Gathered, send: Send) -> bytes:
     """Gather the answer, send its head and return its body."""
     async for index, batch in answering.items():
         for piece in batch:
@@ -82,7 +85,7 @@ async def _whole(answering: "Answering", gathered: Gathered, send: Send) -> byte
     return content
 
 
-async def _stream(answering: "Answering", writer: Writer, send: Send) -> None:
+async def _stream(answering: "Answering | Retold", writer: Writer, send: Send) -> None:
     """Send the answer as it comes. A fault from here on is an event, for the status has gone out."""
     headers = [*_headers(answering), *STREAM_HEADERS]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -113,7 +116,7 @@ async def _stream(answering: "Answering", writer: Writer, send: Send) -> None:
     await send({"type": "http.response.body", "body": last, "more_body": True})
 
 
-def _headers(answering: "Answering") -> list[tuple[bytes, bytes]]:
+def _headers(answering: "Answering | Retold") -> list[tuple[bytes, bytes]]:
     return [
         (b"x-chatsmart-trace", answering.trace.encode()),
         (b"x-chatsmart-model", answering.model.encode()),

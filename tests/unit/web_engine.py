@@ -165,8 +165,10 @@ class Desk:
     def read(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return body
 
-    async def start(self, principal: Principal, order: Mapping[str, Any]) -> Document:
-        run = run_id("doc", UUID(int=len(self.rows) + 1))
+    async def start(
+        self, principal: Principal, order: Mapping[str, Any], run: RunId | None = None
+    ) -> Document:
+        run = run or run_id("doc", UUID(int=len(self.rows) + 1))
         self.rows[run] = Document(
             run, principal.tenant, trace_of(run), "article", "running", NOW, dict(order)
         )
@@ -202,15 +204,17 @@ class Desk:
                 if isinstance(item, float):
                     await asyncio.sleep(item)
                 elif item.position > after:
-                    yield item[0], (item[1],)
+                    yield item
         finally:
             self.followers -= 1
             self.left.set()
 
-    async def rerun(self, principal: Principal, run: RunId, swaps: Mapping[str, str]) -> Document:
+    async def rerun(
+        self, principal: Principal, run: RunId, swaps: Mapping[str, str], new: RunId | None = None
+    ) -> Document:
         await self.get(principal, run)
         self.swaps = swaps
-        return await self.start(principal, {})
+        return await self.start(principal, {}, new)
 
     async def cancel(self, principal: Principal, run: RunId) -> Document:
         return await self.get(principal, run)

@@ -1,0 +1,17 @@
+"""Forgets idempotency keys whose day is over."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.bootstrap import Services
+
+EVERY_SECONDS = 600.0
+_AT_ONCE = 1000
+
+
+async def run(services: "Services") -> int:
+    """The number of keys forgotten."""
+    forgotten = 0
+    while found := await services.idempotency.expire(services.clock.now(), _AT_ONCE):
+        forgotten += found
+    return forgotten
