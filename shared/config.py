@@ -8,6 +8,8 @@ from typing import Literal, cast
 
 from shared.core.faults import OurFault
 from shared.core.model_spec import ProviderName
+from shared.core.money import Micros
+from shared.core.tenant import Limits
 
 Environment = Literal["local", "staging", "production"]
 
@@ -63,6 +65,15 @@ class Settings:
     otlp_endpoint: str = ""
     month_cap_micros: int = 100_000_000
     """What one tenant may spend in a calendar month, in micro-dollars."""
+    day_cap_micros: int = 50_000_000
+    """What one tenant may spend in a day, UTC, in micro-dollars."""
+    requests_per_minute: int = 6_000
+    tokens_per_minute: int = 10_000_000
+    """How fast one tenant may go; half of it at once."""
+    namespace: str = "chatsmart"
+    """Names this deployment's own keys where several share a Redis."""
+    hedge: bool = False
+    """Whether a model that is slower than usual to begin is raced against the next one."""
     first_token_seconds: float = 8.0
     thinking_first_token_seconds: float = 60.0
     between_tokens_seconds: float = 5.0
@@ -85,7 +96,12 @@ class Settings:
             supabase_jwks_url=env.get("SUPABASE_JWKS_URL", ""),
             upstreams=read.upstreams(),
             otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            namespace=env.get("CHATSMART_NAMESPACE") or cls.namespace,
+            hedge=read.switch("CHATSMART_HEDGE"),
             month_cap_micros=read.positive("CHATSMART_MONTH_CAP_MICROS", cls.month_cap_micros),
+            day_cap_micros=read.positive("CHATSMART_DAY_CAP_MICROS", cls.day_cap_micros),
+            requests_per_minute=read.positive("CHATSMART_REQUESTS_PER_MINUTE", cls.requests_per_minute),
+            tokens_per_minute=read.positive("CHATSMART_TOKENS_PER_MINUTE", cls.tokens_per_minute),
         )
         settings.check()
         return settings
@@ -110,6 +126,16 @@ class Settings:
             raise BadSettings(
                 f"CHATSMART_ENV is production and these settings are missing: {', '.join(missing)}."
             )
+
+    @property
+    def limits(self) -> Limits:
+        """What binds a tenant that has no limits of its own."""
+        return Limits(
+            day_micros=Micros(self.day_cap_micros),
+            month_micros=Micros(self.month_cap_micros),
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+        )
 
     @property
     def simulated(self) -> tuple[ProviderName, ...]:
@@ -147,6 +173,12 @@ class _Reader:
         if not text.isdigit() or not 0 <= int(text) <= 65535:
             raise BadSettings(f"CHATSMART_PORT is '{text}'; it must be a port number.")
         return int(text)
+
+    def switch(self, name: str) -> bool:
+        text = self.env.get(name, "").lower()
+        if text not in ("", "0", "1", "true", "false"):
+            raise BadSettings(f"{name} is '{text}'; it may be 1 or 0.")
+        return text in ("1", "true")
 
     def positive(self, name: str, default: int) -> int:
         text = self.env.get(name) or str(default)

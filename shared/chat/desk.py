@@ -16,8 +16,9 @@ from shared.core.leg import Piece
 from shared.core.model_spec import ModelSpec, ProviderName
 from shared.core.money import ZERO, Micros
 from shared.core.prompt import Prompt
-from shared.core.tenant import Principal
+from shared.core.tenant import Limits, Principal
 from shared.core.usage import Usage
+from shared.guard.limits import caps_of, check_run
 from shared.guard.spend import settle
 from shared.models.catalogue import Catalogue
 from shared.ports.clock import Clock, Ids
@@ -121,7 +122,7 @@ class Chat:
     clock: Clock
     ids: Ids
     catalogue: Catalogue
-    month_cap: Micros
+    house: Limits
     simulated: frozenset[ProviderName] = frozenset()
     alive: set[RunId] = field(default_factory=set)
     """The chats that this process is answering."""
@@ -133,11 +134,11 @@ class Chat:
         order = replace(order, prompt=bounded(order.prompt, ladder))
         answering = Answering(self, principal, order, ladder)
         worst = worst_case(order.prompt, ladder, self.clock.now())
+        caps = caps_of(principal, self.house)
+        check_run(principal, self.house, worst * order.n)
         try:
             # Shielded: a hold whose caller leaves while it is on its way would land after it was released.
-            await shielded(
-                self.ledger.hold(principal.tenant, answering.run, Micros(worst * order.n), self.month_cap)
-            )
+            await shielded(self.ledger.hold(principal.tenant, answering.run, Micros(worst * order.n), caps))
             await answering.begin()
         except BaseException:
             await answering.aclose()

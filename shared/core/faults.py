@@ -29,7 +29,10 @@
         └── BadGraph           a pipeline that must not be imported
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from shared.core.limit import Remaining
 
 
 class Fault(Exception):
@@ -132,6 +135,13 @@ class TooFast(CallerFault):
 
     code = "rate_limited"
     retryable = True
+
+    def __init__(
+        self, message: str = "", *, retry_after: float | None = None, remaining: "tuple[Remaining, ...]" = ()
+    ) -> None:
+        """`remaining` is what each of the rates that were asked lets through: for the answer's headers."""
+        super().__init__(message, retry_after=retry_after)
+        self.remaining = remaining
 
 
 class ProviderFault(Fault):

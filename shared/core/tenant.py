@@ -4,8 +4,27 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.core.ids import KeyId, TenantId
+from shared.core.money import Micros
 
 Scope = Literal["member", "operator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a tenant, or one key of it, may spend and how fast it may go. Money is in micro-dollars.
+
+    None: of a tenant, the house's default; of a key, no limit but its tenant's; of the house, none at all.
+    """
+
+    run_micros: Micros | None = None
+    """The most that one run may set aside."""
+    day_micros: Micros | None = None
+    month_micros: Micros | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +36,5 @@ class Principal:
     """`key_…` for an API key, the subject of the token for a person."""
     key: KeyId | None = None
     scopes: frozenset[Scope] = frozenset({"member"})
+    key_limits: Limits = NO_LIMITS
+    tenant_limits: Limits = NO_LIMITS

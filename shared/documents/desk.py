@@ -30,6 +30,7 @@ from shared.documents.orders import Order, read_order
 from shared.documents.replayed import Replayed, replayed
 from shared.documents.tape import entries_to_json
 from shared.documents.work import BEAT_SECONDS, Stores, Works
+from shared.guard.limits import caps_of, check_run
 from shared.guard.spend import settle
 from shared.models.catalogue import Catalogue
 from shared.ports.shelf import Document
@@ -99,6 +100,7 @@ class Documents:
         run = run or run_id("doc", stores.ids.uuid())
         worst = pipeline.graph.quote(order.given).micros
         held = worst if order.budget is None else min(worst, order.budget)
+        check_run(principal, stores.house, held)
         document = Document(
             id=run,
             tenant=principal.tenant,
@@ -114,7 +116,8 @@ class Documents:
         )
         try:
             # Shielded: a hold whose caller leaves while it is on its way would land after it was released.
-            await shielded(stores.ledger.hold(principal.tenant, run, Micros(held), stores.month_cap))
+            caps = caps_of(principal, stores.house)
+            await shielded(stores.ledger.hold(principal.tenant, run, Micros(held), caps))
             await stores.shelf.put(document)
         except BaseException:
             await asyncio.shield(settle(stores.ledger, principal.tenant, run, Micros(0)))
@@ -264,7 +267,8 @@ class Documents:
             pipeline = replace(pipeline, graph=as_begun(pipeline.graph, tape[0], self.catalogue))
         worst = pipeline.graph.quote(given).micros
         held = worst if document.budget is None else min(worst, document.budget)
-        await stores.ledger.hold(document.tenant, document.id, Micros(held), stores.month_cap)
+        caps = caps_of(Principal(document.tenant, document.actor), stores.house)
+        await stores.ledger.hold(document.tenant, document.id, Micros(held), caps)
         if not tape and document.parent is not None:
             raise Conflict("This re-run was lost before it began; ask for it again.")
         if not tape:

@@ -14,6 +14,7 @@ from shared.core.event import Event
 from shared.core.faults import Conflict, Diverged, Fault, OurFault, Unavailable
 from shared.core.ids import RunId
 from shared.core.money import ZERO, Micros
+from shared.core.tenant import Limits
 from shared.documents.finish import documented, finished_json
 from shared.documents.pipeline import Pipeline, Registry
 from shared.documents.view import fault_json
@@ -38,7 +39,7 @@ _LINES = structlog.get_logger("chatsmart")
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Everything that a document touches. `month_cap` is what a tenant may spend in a month, in micro-dollars."""
+    """Everything that a document touches. `house` is what binds a tenant without limits of its own."""
 
     registry: Registry
     shelf: Shelf
@@ -48,7 +49,7 @@ class Stores:
     models: Models
     clock: Clock
     ids: Ids
-    month_cap: Micros
+    house: Limits
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 from shared.core.entry import Entry
 from shared.core.event import Event, EventName
 from shared.core.ids import RunId, TenantId, TraceId
+from shared.core.limit import Cap
 from shared.core.money import Micros
 from shared.core.usage import Usage
 from shared.ports.shelf import Document, StepLine
@@ -78,3 +79,8 @@ def document(tenant: TenantId, number: int = 1, **changes: Any) -> Document:
 def event(position: int, name: EventName = "token", **data: Any) -> Event:
     """An event; `data` keeps its order."""
     return Event(position, name, {"trace": "t", "z": 1, "a": position, **data})
+
+
+def month(tenant: TenantId, micros: int) -> tuple[Cap, ...]:
+    """A tenant's cap of the month, as the ledger takes caps."""
+    return (Cap("tenant", tenant, "month", Micros(micros)),)

@@ -16,6 +16,7 @@ from infra.simulator import Pace, Simulator, start
 from shared.bootstrap import Services, services
 from shared.config import Settings
 from shared.core.ids import TenantId
+from shared.core.limit import Cap
 from shared.core.money import Micros
 from shared.core.tenant import Principal
 from shared.ports.ledger import Balance
@@ -46,7 +47,8 @@ class House:
 
     async def balance(self) -> Balance:
         """What the tenant's month holds."""
-        return await self.services.documents.stores.ledger.balance(self.tenant, Micros(10**12))
+        cap = Cap("tenant", self.tenant, "month", Micros(10**12))
+        return (await self.services.documents.stores.ledger.balance(self.tenant, [cap]))[0]
 
     async def quiet(self) -> Balance:
         """The balance once nothing is held any more. Raises TimeoutError where something stays held."""

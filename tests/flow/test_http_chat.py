@@ -10,7 +10,8 @@ import pytest
 
 from infra.simulator import Fault
 from shared.core.ids import RunId
-from shared.core.tenant import Principal
+from shared.core.money import Micros
+from shared.core.tenant import Limits, Principal
 from tests.flow.house import House
 
 PATH = "/v1/chat/completions"
@@ -155,7 +156,7 @@ async def test_a_providers_limit_stays_a_limit(house: House) -> None:
 
 async def test_a_spent_month_is_a_402(house: House) -> None:
     """Where the worst case does not fit under the tenant's cap nothing is sent."""
-    object.__setattr__(house.services.chat, "month_cap", 1)
+    object.__setattr__(house.services.chat, "house", Limits(month_micros=Micros(1)))
     async with house.client() as client:
         answer = await client.post(PATH, json=HELLO)
     assert (answer.status_code, answer.json()["error"]["code"]) == (402, "insufficient_quota")

@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 from shared.core.ids import TenantId
-from shared.core.money import Micros
+from tests.contract.samples import month
 from tests.stores import Addresses, Stores
 from tests.structure.tree import ROOT
 
-CAP = Micros(10_000)
+CAP = 10_000
 SPENDER = """
 import asyncio, json, random, sys
 from shared.adapters.clock import SystemClock
@@ -19,19 +19,21 @@ from shared.adapters.redis.connection import RedisConnection
 from shared.adapters.redis.ledger import RedisLedger
 from shared.core.faults import OverBudget
 from shared.core.ids import RunId, TenantId
+from shared.core.limit import Cap
 from shared.core.money import Micros
 
-async def nothing_spent(tenant, since, until):
+async def nothing_spent(tenant, since, until, key):
     return Micros(0)
 
 async def main(url, tenant, seed, cap):
     chance, redis = random.Random(seed), RedisConnection(url)
     ledger, spent, refused = RedisLedger(redis, SystemClock(), nothing_spent), 0, 0
+    caps = [Cap("tenant", tenant, "month", Micros(cap))]
     async def work(number):
         nonlocal spent, refused
         run, amount = RunId(f"doc_{seed}_{number}"), chance.randint(1, 400)
         try:
-            await ledger.hold(TenantId(tenant), run, Micros(amount), Micros(cap))
+            await ledger.hold(TenantId(tenant), run, Micros(amount), caps)
         except OverBudget:
             refused += 1
             return
@@ -73,7 +75,7 @@ async def test_processes_together_never_pass_the_cap(
     async def watch() -> int:
         looks = 0
         while True:
-            now = await stores.ledger.balance(tenant, CAP)
+            (now,) = await stores.ledger.balance(tenant, month(tenant, CAP))
             assert now.spent + now.held <= CAP
             looks += 1
             if all(spender.returncode is not None for spender in spenders):
@@ -84,7 +86,7 @@ async def test_processes_together_never_pass_the_cap(
         watcher = group.create_task(watch())
         outputs = [group.create_task(spender.communicate()) for spender in spenders]
     results = [json.loads(output.result()[0]) for output in outputs]
-    last = await stores.ledger.balance(tenant, CAP)
+    (last,) = await stores.ledger.balance(tenant, month(tenant, CAP))
     assert (last.spent, last.held) == (sum(result["spent"] for result in results), 0)
     assert last.spent > CAP * 0.9
     assert sum(result["refused"] for result in results) > 0

@@ -18,9 +18,9 @@ from shared.chat import desk
 from shared.config import Settings
 from shared.core.event import Event
 from shared.core.ids import RunId, TenantId
-from shared.core.money import Micros
 from shared.core.tenant import Principal
 from shared.documents import work
+from tests.contract.samples import month
 from tests.stores import Addresses
 
 ORDER = {"pipeline": "article", "brief": "How lighthouses are run today", "words": 300}
@@ -68,7 +68,7 @@ async def check_whole(
     replayed = await engine.documents.replay(who, run)
     assert (replayed.identical, replayed.detail, replayed.drift) == (True, "", "")
     assert replayed.events == tuple(events)
-    balance = await engine.documents.stores.ledger.balance(who.tenant, Micros(10**12))
+    (balance,) = await engine.documents.stores.ledger.balance(who.tenant, month(who.tenant, 10**12))
     assert (balance.held, balance.spent) == (0, document.cost)
 
 
@@ -210,6 +210,6 @@ async def test_a_chat_whose_process_was_killed_is_ended(
             assert (tape[-3].fault, tape[-1].finish) == ("abandoned", "failed")
             replayed = await second.documents.replay(who, run)
             assert (replayed.identical, replayed.drift) == (True, "")
-            balance = await second.documents.stores.ledger.balance(tenant, Micros(10**12))
+            (balance,) = await second.documents.stores.ledger.balance(tenant, month(tenant, 10**12))
             assert balance.held == 0
             assert (tenant, run) not in await second.log.open_runs("chat", second.clock.now(), 100)

@@ -14,11 +14,11 @@ from shared.adapters.embedded.home import Servers
 from shared.core.faults import OurFault, OverBudget, Unavailable
 from shared.core.ids import TenantId
 from shared.core.money import Micros
-from tests.contract.samples import AT, document, entry, event, run
+from tests.contract.samples import AT, document, entry, event, month, run
 from tests.stores import Addresses, Stores, opened
 
 pytestmark = pytest.mark.xdist_group("outage")  # one home for all of them
-CAP = Micros(1_000)
+CAP = 1_000
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +126,9 @@ async def test_redis_down_fails_closed(servers: Servers, own: Stores, tenant: Te
         with pytest.raises(Unavailable):
             await waiting
         for attempt in (
-            own.ledger.hold(tenant, run(), Micros(1), CAP),
+            own.ledger.hold(tenant, run(), Micros(1), month(tenant, CAP)),
             own.ledger.settle(tenant, run(), Micros(1)),
-            own.ledger.balance(tenant, CAP),
+            own.ledger.balance(tenant, month(tenant, CAP)),
             own.bus.publish(tenant, run(), [event(2)]),
             own.bus.so_far(tenant, run()),
             own.redis.ready(),
@@ -136,45 +136,45 @@ async def test_redis_down_fails_closed(servers: Servers, own: Stores, tenant: Te
             with pytest.raises(Unavailable):
                 await attempt
     await asyncio.to_thread(servers.up, "redis")
-    await own.ledger.hold(tenant, run(), Micros(1), CAP)
+    await own.ledger.hold(tenant, run(), Micros(1), month(tenant, CAP))
     await own.bus.publish(tenant, run(2), [event(1, "started")])
 
 
 async def test_a_lost_redis_does_not_make_a_spent_budget_look_fresh(own: Stores, tenant: TenantId) -> None:
     """The month's figure comes back from the log; holds are gone, and what their runs cost counts all the same."""
     now = SystemClock().now()
-    await own.ledger.hold(tenant, run(1), Micros(700), CAP)
+    await own.ledger.hold(tenant, run(1), Micros(700), month(tenant, CAP))
     await own.log.append([entry(tenant, kind="end", at=now, cost=Micros(650))])
     assert await own.ledger.settle(tenant, run(1), Micros(650))
-    await own.ledger.hold(tenant, run(2), Micros(300), CAP)
-    before = await own.ledger.balance(tenant, CAP)
+    await own.ledger.hold(tenant, run(2), Micros(300), month(tenant, CAP))
+    (before,) = await own.ledger.balance(tenant, month(tenant, CAP))
     assert (before.spent, before.held) == (650, 300)
     await own.redis.commands.flushall()
     with pytest.raises(OverBudget):
-        await own.ledger.hold(tenant, run(3), Micros(351), CAP)
-    await own.ledger.hold(tenant, run(3), Micros(350), CAP)
+        await own.ledger.hold(tenant, run(3), Micros(351), month(tenant, CAP))
+    await own.ledger.hold(tenant, run(3), Micros(350), month(tenant, CAP))
     await own.log.append([entry(tenant, of=run(2), kind="end", at=now, cost=Micros(290))])
     assert not await own.ledger.settle(tenant, run(2), Micros(290))
-    after = await own.ledger.balance(tenant, CAP)
+    (after,) = await own.ledger.balance(tenant, month(tenant, CAP))
     assert (after.spent, after.held) == (940, 350)
 
 
 async def test_a_redis_lost_in_the_middle_of_a_run_loses_no_cost(own: Stores, tenant: TenantId) -> None:
     """The run can't be booked, but the next hold sees what it cost, and so does every one after that."""
     now = SystemClock().now()
-    await own.ledger.hold(tenant, run(1), Micros(700), CAP)
+    await own.ledger.hold(tenant, run(1), Micros(700), month(tenant, CAP))
     await own.redis.commands.flushall()
     await own.ledger.hold(
-        tenant, run(2), Micros(100), CAP
+        tenant, run(2), Micros(100), month(tenant, CAP)
     )  # the figure is known again, without the first run
     await own.log.append([entry(tenant, of=run(1), kind="end", at=now, cost=Micros(650))])
     assert not await own.ledger.settle(tenant, run(1), Micros(650))
     with pytest.raises(OverBudget):
-        await own.ledger.hold(tenant, run(3), Micros(251), CAP)
+        await own.ledger.hold(tenant, run(3), Micros(251), month(tenant, CAP))
     await own.log.append([entry(tenant, of=run(2), kind="end", at=now, cost=Micros(40))])
     assert await own.ledger.settle(tenant, run(2), Micros(40))
-    await own.ledger.hold(tenant, run(3), Micros(310), CAP)
-    after = await own.ledger.balance(tenant, CAP)
+    await own.ledger.hold(tenant, run(3), Micros(310), month(tenant, CAP))
+    (after,) = await own.ledger.balance(tenant, month(tenant, CAP))
     assert (after.spent, after.held) == (690, 310)
     lives = await own.redis.commands.ttl(f"cs:{{{tenant}}}:ledger:spent")
     assert 0 < lives <= 70 * 86400
@@ -184,9 +184,9 @@ async def test_a_lost_redis_needs_the_truth(servers: Servers, own: Stores, tenan
     """With neither store to say what was spent, nothing is set aside."""
     await asyncio.to_thread(servers.down, "postgres")
     with pytest.raises(Unavailable):
-        await own.ledger.hold(tenant, run(), Micros(1), CAP)
+        await own.ledger.hold(tenant, run(), Micros(1), month(tenant, CAP))
     await asyncio.to_thread(servers.up, "postgres")
-    await own.ledger.hold(tenant, run(), Micros(1), CAP)
+    await own.ledger.hold(tenant, run(), Micros(1), month(tenant, CAP))
 
 
 async def test_a_stream_that_redis_lost_ends_its_readers(own: Stores, tenant: TenantId) -> None:

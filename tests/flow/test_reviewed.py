@@ -15,7 +15,7 @@ from shared.core.event import Event
 from shared.core.faults import Unavailable
 from shared.core.ids import RunId, TenantId
 from shared.core.money import Micros
-from shared.core.tenant import Principal
+from shared.core.tenant import Limits, Principal
 from shared.documents.desk import Documents
 from shared.documents.replayed import replayed
 from shared.documents.work import Works
@@ -163,7 +163,7 @@ async def test_an_orphan_that_nobody_can_finish_ends_with_a_reason(house: House)
     desk = house.services.documents
     who = Principal(house.tenant, "test")
     order = desk.read(ORDER)
-    poor = replace(desk.stores, month_cap=Micros(1))
+    poor = replace(desk.stores, house=Limits(month_micros=Micros(1)))
     sweeper = Documents(poor, house.services.catalogue, Works(poor))
     documents = [await desk._shelved(who, order) for _ in range(2)]
     for document in documents:

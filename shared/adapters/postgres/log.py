@@ -54,11 +54,13 @@ class PostgresLog:
         rows = await self._database.call(_SQL["open_runs"], kind, before, limit)
         return tuple((TenantId(str(row["tenant_id"])), RunId(row["run_id"])) for row in rows)
 
-    async def spent(self, tenant: TenantId, since: datetime, until: datetime) -> Micros:
+    async def spent(
+        self, tenant: TenantId, since: datetime, until: datetime, actor: str | None = None
+    ) -> Micros:
         """What runs of a tenant, documents and chats, that ended in [since, until) cost it, in micro-dollars: the
-        truth behind the ledger."""
+        truth behind the ledger. With `actor`, those alone that this key or person asked for."""
         async with self._database.tenant(tenant) as connection:
-            return Micros(await connection.fetchval(_SQL["spent"], tenant, since, until))
+            return Micros(await connection.fetchval(_SQL["spent"], tenant, since, until, actor))
 
     async def ensure_partitions(self, ahead: int = 3) -> None:
         """Make the log's partitions of this month and `ahead` more. Rows have a place without them; it is for speed

@@ -1,4 +1,5 @@
-"""The way into Redis: one client for commands, one for readers that wait, and faults instead of driver errors."""
+"""The way into Redis: one client for commands, one for readers that wait, a line for scripts, and faults instead of
+driver errors."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
+from shared.adapters.redis.line import Line
 from shared.core.faults import Unavailable
 
 Client: TypeAlias = Redis
@@ -29,6 +31,7 @@ class RedisConnection:
         self.commands = _pool(BlockingConnectionPool, url, _COMMANDS, _COMMAND, timeout=_COMMAND)
         # each reader that waits holds a connection; the driver's own limit is 100
         self.waiting = _pool(ConnectionPool, url, _READERS, BLOCK + _COMMAND)
+        self.line = Line(self.commands)
 
     async def ready(self) -> None:
         """Raises Unavailable where Redis does not answer."""
@@ -37,6 +40,7 @@ class RedisConnection:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self.line.close()
         await self.commands.aclose()
         await self.waiting.aclose()
 

@@ -1,98 +1,211 @@
-"""Money set aside and spent, in Redis. Holds live here only; `spent` is a cache of what Postgres knows."""
+"""Money set aside and spent, and rates, in Redis. Holds live here only; `spent` is a cache of what Postgres knows."""
 
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from shared.adapters.redis import scripts
-from shared.adapters.redis.connection import RedisConnection, number, reached
-from shared.core.faults import OverBudget
+from shared.adapters.redis.connection import RedisConnection
+from shared.adapters.redis.line import Script
 from shared.core.ids import RunId, TenantId
-from shared.core.money import Micros, show
+from shared.core.limit import Cap, Charge, Remaining, over_budget, period_of, span_of, too_fast
+from shared.core.money import Micros
 from shared.ports.clock import Clock
 from shared.ports.ledger import Balance
 
-SpentOf = Callable[[TenantId, datetime, datetime], Awaitable[Micros]]
-"""What a tenant spent in [since, until) by the account of Postgres (`PostgresLog.spent`)."""
+SpentOf = Callable[[TenantId, datetime, datetime, str | None], Awaitable[Micros]]
+"""What a tenant, or one key of it, spent in [since, until) by the account of Postgres (`PostgresLog.spent`)."""
 
 LIFETIME = timedelta(minutes=15)
 """How long an abandoned hold keeps its money; a run that is still going extends it."""
+_HOLD, _SETTLE, _TAKE = Script(scripts.HOLD), Script(scripts.SETTLE), Script(scripts.TAKE)
+_EXTEND, _BALANCE = Script(scripts.EXTEND), Script(scripts.BALANCE)
+_SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """What one cap's period has cost, by Postgres' account, and the mark that stood when that was asked."""
+
+    spent: str = ""
+    mark: str = ""
+
+
+_UNASKED = _Figure()
 
 
 class RedisLedger:
     """`ports.ledger.Ledger`.
 
-    A month whose figure Redis does not have (the first hold of a month, a Redis that lost its data, a run that was
+    A period whose figure Redis does not have (the first hold of a day, a Redis that lost its data, a run that was
     settled without its hold) is asked of `spent_of` before anything is held, so a lost Redis never makes a spent
     budget look fresh. A run that is in Postgres' account and not settled yet while that is asked counts twice: the
     error is on the side of the cap, and gone with the next such question.
+
+    Lapses and rates go by Redis' own clock; with `own_time` by `clock`, for tests that move it. Periods go by `clock`.
     """
 
     def __init__(
-        self, connection: RedisConnection, clock: Clock, spent_of: SpentOf, lifetime: timedelta = LIFETIME
+        self,
+        connection: RedisConnection,
+        clock: Clock,
+        spent_of: SpentOf,
+        lifetime: timedelta = LIFETIME,
+        *,
+        own_time: bool = False,
     ) -> None:
+        self._line = connection.line
         self._clock = clock
         self._spent_of = spent_of
-        self._lifetime = lifetime
-        register = connection.commands.register_script
-        self._hold, self._settle = register(scripts.HOLD), register(scripts.SETTLE)
-        self._extend, self._balance = register(scripts.EXTEND), register(scripts.BALANCE)
+        self._lifetime = str(round(lifetime.total_seconds() * _SECOND))
+        self._own_time = own_time
+        self._asking: dict[tuple[TenantId, str, str], asyncio.Task[_Figure]] = {}
 
-    async def hold(self, tenant: TenantId, run: RunId, amount: Micros, cap: Micros) -> None:
+    async def hold(
+        self,
+        tenant: TenantId,
+        run: RunId,
+        amount: Micros,
+        caps: Sequence[Cap],
+        charges: Sequence[Charge] = (),
+    ) -> Sequence[Remaining]:
         """See the port. A refused second hold leaves the first as it was."""
         now = self._clock.now()
-        arguments = [run, _ms(now), _ms(now + self._lifetime), amount, cap, _month(now)]
-        answer = await self._known(self._hold, tenant, arguments, now)
-        if answer[0] == b"over":
-            spent, others = number(answer[1]), number(answer[2])
-            free = max(cap - spent - others, 0)
-            raise OverBudget(
-                f"This needs up to {show(amount)}, and {show(free)} of this month's {show(cap)} is free "
-                f"({show(spent)} spent, {show(others)} set aside for work in progress)."
-            )
+        head = [self._time(now), run, self._lifetime, str(amount), period_of("day", now)]
+        keys = [*_books(tenant), *_rates(tenant, charges)]
+        words = await self._known(_HOLD, tenant, keys, head, caps, now, _charges(charges))
+        if words[0] == "over":
+            raise over_budget(amount, caps[int(words[1])], int(words[2]), int(words[3]))
+        return _remaining(words, charges)
 
-    async def settle(self, tenant: TenantId, run: RunId, spent: Micros) -> bool:
-        """See the port. Booked in the month in which the hold was made."""
-        now = self._clock.now()
-        return bool(await self._run(self._settle, tenant, [run, _ms(now), spent, _month(now)]))
+    async def settle(
+        self, tenant: TenantId, run: RunId, spent: Micros, charges: Sequence[Charge] = ()
+    ) -> bool:
+        """See the port. Booked in the day and month in which the hold was made."""
+        keys = [*_books(tenant), *_rates(tenant, charges)]
+        head = [self._time(self._clock.now()), run, str(spent)]
+        return await self._line.run(_SETTLE, keys, [*head, *_charges(charges)]) == "1"
+
+    async def take(self, tenant: TenantId, charges: Sequence[Charge]) -> Sequence[Remaining]:
+        """See the port. One round trip; none for no charges."""
+        if not charges:
+            return ()
+        head = [self._time(self._clock.now())]
+        answer = await self._line.run(_TAKE, _rates(tenant, charges), [*head, *_charges(charges)])
+        return _remaining(answer.split(), charges)
 
     async def extend(self, tenant: TenantId, run: RunId) -> None:
         """See the port."""
-        now = self._clock.now()
-        await self._run(self._extend, tenant, [run, _ms(now), _ms(now + self._lifetime)])
+        await self._line.run(_EXTEND, _books(tenant), [self._time(self._clock.now()), run, self._lifetime])
 
-    async def balance(self, tenant: TenantId, cap: Micros) -> Balance:
+    async def balance(self, tenant: TenantId, caps: Sequence[Cap]) -> Sequence[Balance]:
         """See the port."""
         now = self._clock.now()
-        answer = await self._known(self._balance, tenant, ["", _ms(now), _month(now)], now)
-        return Balance(cap, Micros(number(answer[1])), Micros(number(answer[2])))
+        words = await self._known(_BALANCE, tenant, _books(tenant), [self._time(now)], caps, now, ())
+        figures = [Micros(int(word)) for word in words[1:]]
+        return tuple(
+            Balance(cap, figures[2 * index], figures[2 * index + 1]) for index, cap in enumerate(caps)
+        )
 
-    async def _known(self, script: Any, tenant: TenantId, arguments: list[Any], now: datetime) -> Any:
-        """Run a script that needs the month's figure; where Redis lacks it, bring it along in a second call, or in a
-        later one where a settlement made it old meanwhile."""
-        answer = await self._run(script, tenant, [*arguments, "", ""])
-        while answer[0] == b"unknown":
-            since, until = month_of(now)
-            known = await self._spent_of(tenant, since, until)
-            answer = await self._run(script, tenant, [*arguments, known, answer[1]])
-        return answer
+    async def _known(
+        self,
+        script: Script,
+        tenant: TenantId,
+        keys: Sequence[str],
+        head: Sequence[str],
+        caps: Sequence[Cap],
+        now: datetime,
+        tail: Sequence[str],
+    ) -> list[str]:
+        """Run a script that needs the caps' figures; those that Redis lacks are brought along in a second call, or in
+        a later one where a settlement made them old meanwhile."""
+        figures = [_UNASKED] * len(caps)
+        counted = script is _BALANCE
+        while True:
+            told = [
+                word
+                for cap, figure in zip(caps, figures, strict=True)
+                for word in _cap(cap, figure, now, counted)
+            ]
+            words = (await self._line.run(script, keys, [*head, str(len(caps)), *told, *tail])).split()
+            if words[0] != "unknown":
+                return words
+            lacking = [(int(words[at]), words[at + 1]) for at in range(1, len(words), 2)]
+            asking = [(index, self._asked_for(tenant, caps[index], mark, now)) for index, mark in lacking]
+            for index, task in asking:
+                # Shielded: one run that leaves must not fail the others that wait for the same figure.
+                figures[index] = await asyncio.shield(task)
 
-    async def _run(self, script: Any, tenant: TenantId, arguments: list[Any]) -> Any:
-        prefix = f"cs:{{{tenant}}}:ledger:"  # braces: one hash slot
-        with reached():
-            keys = [prefix + name for name in ("holds", "months", "expiries", "held", "spent")]
-            return await script(keys=keys, args=arguments)
+    def _asked_for(self, tenant: TenantId, cap: Cap, mark: str, now: datetime) -> "asyncio.Task[_Figure]":
+        """One question at a time for a figure, however many wait for it: at midnight all of a tenant's runs do."""
+        name = (tenant, _subject(cap), period_of(cap.period, now))
+        asking = self._asking.get(name)
+        if asking is None:
+            asking = self._asking[name] = asyncio.create_task(self._ask(tenant, cap, mark, now))
+            asking.add_done_callback(lambda task: self._asked(name, task))
+        return asking
+
+    def _asked(self, name: tuple[TenantId, str, str], task: "asyncio.Task[_Figure]") -> None:
+        del self._asking[name]
+        if not task.cancelled():
+            task.exception()  # told to those who wait; there may be none left
+
+    async def _ask(self, tenant: TenantId, cap: Cap, mark: str, now: datetime) -> _Figure:
+        since, until = span_of(cap.period, now)
+        actor = cap.subject if cap.scope == "key" else None
+        return _Figure(str(await self._spent_of(tenant, since, until, actor)), mark)
+
+    def _time(self, now: datetime) -> str:
+        return str(int(now.timestamp() * _SECOND)) if self._own_time else ""
 
 
-def month_of(at: datetime) -> tuple[datetime, datetime]:
-    """The first moment of the month of `at` and of the one after, UTC."""
-    start = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return start, (start + timedelta(days=32)).replace(day=1)
+def _cap(cap: Cap, figure: _Figure, now: datetime, counted: bool) -> tuple[str, ...]:
+    """A cap as the scripts take it. `counted`: its figure is wanted also where it is no limit."""
+    limit = ("0" if counted else "") if cap.micros is None else str(cap.micros)
+    # A hold that was made before midnight may still be booked in the period before.
+    oldest = span_of(cap.period, now)[0] - timedelta(seconds=1) if figure.mark else now
+    return (
+        period_of(cap.period, now),
+        _subject(cap),
+        limit,
+        figure.spent,
+        figure.mark,
+        period_of(cap.period, oldest),
+    )
 
 
-def _month(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m")
+def _subject(cap: Cap) -> str:
+    return "t" if cap.scope == "tenant" else f"k:{cap.subject}"
 
 
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
+def _books(tenant: TenantId) -> list[str]:
+    prefix = f"cs:{{{tenant}}}:ledger:"  # braces: one hash slot
+    return [prefix + "holds", prefix + "expiries", prefix + "held", prefix + "spent"]
+
+
+def _rates(tenant: TenantId, charges: Sequence[Charge]) -> list[str]:
+    return [
+        f"cs:{{{tenant}}}:rate:{charge.rate.scope}:{charge.rate.subject}:{charge.rate.unit}"
+        for charge in charges
+    ]
+
+
+def _charges(charges: Sequence[Charge]) -> list[str]:
+    words = [str(len(charges))]
+    for charge in charges:
+        words += (str(charge.amount), repr(charge.rate.interval), repr(charge.rate.window))
+    return words
+
+
+def _remaining(words: Sequence[str], charges: Sequence[Charge]) -> tuple[Remaining, ...]:
+    """What a script says of the rates. Raises TooFast where one of them refused."""
+    fast = words[0] == "fast"
+    figures = [int(word) for word in words[3 if fast else 1 :]]
+    left = tuple(
+        Remaining(charge.rate, figures[2 * index], figures[2 * index + 1] / _SECOND)
+        for index, charge in enumerate(charges)
+    )
+    if fast:
+        raise too_fast(charges[int(words[1])], int(words[2]) / _SECOND, left)
+    return left

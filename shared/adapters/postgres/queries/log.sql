@@ -24,10 +24,10 @@ order by position
 select app.ensure_partitions($1)
 
 -- name: spent
--- What a tenant's runs cost it in a span of time, for the ledger whose Redis was lost: the last row of each run.
+-- What a tenant's runs, or those of one key, cost in a span of time, for the ledger whose Redis was lost: the last row of each run.
 select coalesce(sum(cost_micros), 0)::bigint
 from public.call_log
-where tenant_id = $1 and at >= $2 and at < $3 and kind = 'end'
+where tenant_id = $1 and at >= $2 and at < $3 and kind = 'end' and ($4::text is null or actor = $4)
 
 -- name: open_runs
 -- Across tenants, so through a narrow function.
