@@ -50,6 +50,8 @@ class Picture:
 
     def hear(self, model: str, provider: str, mark: Mark, now: int, turns: Turns = NO_TURNS) -> None:
         """A leg ended."""
+        if mark.kind == "aside" and turns == NO_TURNS:
+            return
         breaker = self.models.get(model)
         if breaker is None:
             breaker = self.models[model] = Breaker(provider=provider)
