@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from shared.core.faults import Conflict, OurFault
+from shared.core.faults import Conflict, NotYours, OurFault
 from shared.core.ids import KeyId, TenantId
-from shared.core.tenant import Principal
+from shared.core.tenant import NO_LIMITS, Limits, Principal
 from shared.ports.keys import ApiKey
 
 
@@ -15,6 +15,7 @@ class MemoryKeys:
 
     def __init__(self) -> None:
         self._tenants: dict[TenantId, str] = {}
+        self._limits: dict[TenantId, Limits] = {}
         self._keys: dict[tuple[TenantId, KeyId], ApiKey] = {}
         self._digests: dict[bytes, tuple[TenantId, KeyId]] = {}
 
@@ -26,7 +27,8 @@ class MemoryKeys:
         key = self._keys[name]
         if any(end is not None and end <= at for end in (key.expires, key.revoked)):
             return None
-        return Principal(key.tenant, str(key.id), key.id, key.scopes)
+        limits = self._limits.get(key.tenant, NO_LIMITS)
+        return Principal(key.tenant, str(key.id), key.id, key.scopes, key.limits, limits)
 
     async def create(self, key: ApiKey, digest: bytes) -> None:
         """See the port. Raises Conflict where the id or the digest is taken, OurFault without the tenant."""
@@ -53,6 +55,17 @@ class MemoryKeys:
             return False
         self._keys[tenant, key] = replace(found, revoked=found.revoked or at)
         return True
+
+    async def limits(self, tenant: TenantId, key: KeyId | None = None) -> tuple[Limits, Limits]:
+        """See the port."""
+        found = None if key is None else self._keys.get((tenant, key))
+        return self._limits.get(tenant, NO_LIMITS), NO_LIMITS if found is None else found.limits
+
+    async def limit_tenant(self, tenant: TenantId, limits: Limits) -> None:
+        """See the port."""
+        if tenant not in self._tenants:
+            raise NotYours("There is no such tenant.")
+        self._limits[tenant] = limits
 
     async def ensure_tenant(self, tenant: TenantId, name: str) -> None:
         """See the port."""

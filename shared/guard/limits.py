@@ -1,10 +1,10 @@
 """Which caps and rates bind a caller: the key's own, the tenant's own, and the house's where the tenant has none."""
 
-from collections.abc import Iterator
 from dataclasses import fields
+from functools import lru_cache
 
 from shared.core.faults import OverBudget
-from shared.core.limit import Cap, Charge, Rate
+from shared.core.limit import Cap, Charge, LimitScope, Rate, Unit
 from shared.core.money import show
 from shared.core.tenant import Limits, Principal
 
@@ -22,6 +22,7 @@ def of_tenant(own: Limits, house: Limits) -> Limits:
     )
 
 
+@lru_cache(maxsize=4096)
 def caps_of(principal: Principal, house: Limits) -> tuple[Cap, ...]:
     """The caps that a run of this caller counts in. A key's always, also where it has no limit of its own: money that
     is out when one is set counts."""
@@ -54,19 +55,25 @@ def rest_of(principal: Principal, house: Limits, estimated: int, used: int) -> t
     return charges_of(principal, house, used - estimated, requests=0)
 
 
-def rates_of(principal: Principal, house: Limits) -> Iterator[Rate]:
+@lru_cache(maxsize=4096)
+def rates_of(principal: Principal, house: Limits) -> tuple[Rate, ...]:
     """The rates that bind a caller: tenant before key, requests before tokens."""
     tenant, key = of_tenant(principal.tenant_limits, house), principal.key_limits
-    if tenant.requests_per_minute is not None:
-        yield Rate("tenant", principal.tenant, "requests", *_paced(tenant.requests_per_minute))
-    if tenant.tokens_per_minute is not None:
-        yield Rate("tenant", principal.tenant, "tokens", *_paced(tenant.tokens_per_minute))
-    if not principal.actor.startswith(_KEY):
-        return
-    if key.requests_per_minute is not None:
-        yield Rate("key", principal.actor, "requests", *_paced(key.requests_per_minute))
-    if key.tokens_per_minute is not None:
-        yield Rate("key", principal.actor, "tokens", *_paced(key.tokens_per_minute))
+    bound: list[tuple[LimitScope, str, Unit, int | None]] = [
+        ("tenant", principal.tenant, "requests", tenant.requests_per_minute),
+        ("tenant", principal.tenant, "tokens", tenant.tokens_per_minute),
+    ]
+    if principal.actor.startswith(_KEY):
+        bound += [
+            ("key", principal.actor, "requests", key.requests_per_minute),
+            ("key", principal.actor, "tokens", key.tokens_per_minute),
+        ]
+    # Half a minute's worth at once: no minute sees more than one and a half times the limit.
+    return tuple(
+        Rate(scope, subject, unit, most, -(-most // 2))
+        for scope, subject, unit, most in bound
+        if most is not None
+    )
 
 
 def check_run(principal: Principal, house: Limits, amount: int) -> None:
@@ -78,9 +85,3 @@ def check_run(principal: Principal, house: Limits, amount: int) -> None:
                 f"This needs up to {show(amount)}, and this {whose}'s cap of a run is {show(most)}: "
                 f"a budget of at most {most} micro-dollars fits."
             )
-
-
-def _paced(per_minute: int) -> tuple[int, int]:
-    """A rate and its burst: half a minute's worth at once, so that no minute sees more than one and a half times
-    the limit."""
-    return per_minute, -(-per_minute // 2)

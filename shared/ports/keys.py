@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.core.ids import KeyId, TenantId
-from shared.core.tenant import Principal, Scope
+from shared.core.tenant import NO_LIMITS, Limits, Principal, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,15 @@ class ApiKey:
     created: datetime
     expires: datetime | None = None
     revoked: datetime | None = None
+    limits: Limits = NO_LIMITS
 
 
 class Keys(Protocol):
     """Keys are stored as SHA-256 digests; a lost key can't be shown again."""
 
     async def principal(self, digest: bytes, at: datetime) -> Principal | None:
-        """Whose key this is; None where there is none, or it is expired or revoked."""
+        """Whose key this is, with its limits and its tenant's; None where there is none, or it is expired or
+        revoked."""
         ...
 
     async def create(self, key: ApiKey, digest: bytes) -> None:
@@ -40,6 +42,15 @@ class Keys(Protocol):
 
     async def revoke(self, tenant: TenantId, key: KeyId, at: datetime) -> bool:
         """End a key at once. False where the tenant has none of that id; a second time changes nothing."""
+        ...
+
+    async def limits(self, tenant: TenantId, key: KeyId | None = None) -> tuple[Limits, Limits]:
+        """The tenant's own limits and the key's: none where there is no such tenant or key. A key that has ended
+        still has its limits."""
+        ...
+
+    async def limit_tenant(self, tenant: TenantId, limits: Limits) -> None:
+        """Give the tenant these limits instead of those it has. Raises NotYours where there is no such tenant."""
         ...
 
     async def ensure_tenant(self, tenant: TenantId, name: str) -> None:

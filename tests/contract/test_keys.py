@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared.core.faults import Conflict, OurFault
+from shared.core.faults import Conflict, NotYours, OurFault
 from shared.core.ids import KeyId, TenantId
-from shared.core.tenant import Principal
+from shared.core.money import Micros
+from shared.core.tenant import NO_LIMITS, Limits, Principal
 from shared.fakes.keys import MemoryKeys
 from shared.ports.keys import ApiKey, Keys
 from tests.contract.samples import AT
@@ -52,6 +53,36 @@ async def test_a_key_names_its_principal(keys: Keys, tenant: TenantId) -> None:
     found = await keys.principal(digest(tenant), AT)
     assert found == Principal(tenant, "key_0001", KeyId("key_0001"), frozenset({"member", "operator"}))
     assert await keys.principal(digest(tenant, 2), AT) is None
+
+
+LIMITS = Limits(Micros(5), Micros(50), Micros(500), 6, 6_000_000_000)
+
+
+async def test_limits_come_with_the_principal(keys: Keys, tenant: TenantId, other_tenant: TenantId) -> None:
+    """The key's own and its tenant's, in one look-up; another tenant's are its own."""
+    await keys.create(key(tenant, limits=LIMITS), digest(tenant))
+    await keys.create(key(other_tenant), digest(other_tenant))
+    wide = Limits(month_micros=Micros(2**52), tokens_per_minute=1)
+    await keys.limit_tenant(tenant, wide)
+    found, other = await keys.principal(digest(tenant), AT), await keys.principal(digest(other_tenant), AT)
+    assert found is not None
+    assert other is not None
+    assert (found.key_limits, found.tenant_limits) == (LIMITS, wide)
+    assert (other.key_limits, other.tenant_limits) == (NO_LIMITS, NO_LIMITS)
+    assert await keys.limits(tenant, KeyId("key_0001")) == (wide, LIMITS)
+    assert await keys.limits(other_tenant, KeyId("key_0001")) == (NO_LIMITS, NO_LIMITS)
+    assert (await keys.listed(tenant, None, 1))[0].limits == LIMITS
+
+
+async def test_a_tenants_limits_are_replaced_as_a_whole(keys: Keys, tenant: TenantId) -> None:
+    """What the new ones leave out is the house's again; a tenant that is not there has none to replace."""
+    await keys.limit_tenant(tenant, LIMITS)
+    await keys.limit_tenant(tenant, Limits(day_micros=Micros(0)))
+    assert await keys.limits(tenant) == (Limits(day_micros=Micros(0)), NO_LIMITS)
+    nobody = TenantId("00000000-0000-7000-8000-00000000dead")
+    assert await keys.limits(nobody) == (NO_LIMITS, NO_LIMITS)
+    with pytest.raises(NotYours):
+        await keys.limit_tenant(nobody, LIMITS)
 
 
 async def test_an_expired_key_is_none(keys: Keys, tenant: TenantId) -> None:

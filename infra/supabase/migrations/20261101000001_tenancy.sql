@@ -42,14 +42,24 @@ grant execute on function public.current_tenant() to authenticated, service_role
 create table public.tenants (
   id uuid primary key,
   name text not null,
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  -- limits of its own, money in micro-dollars; null: the house's default
+  run_micros bigint check (run_micros >= 0),
+  day_micros bigint check (day_micros >= 0),
+  month_micros bigint check (month_micros >= 0),
+  requests_per_minute bigint check (requests_per_minute > 0),
+  tokens_per_minute bigint check (tokens_per_minute > 0)
 );
 alter table public.tenants enable row level security;
 alter table public.tenants force row level security;
 revoke all on public.tenants from public, anon, authenticated;
 grant select on public.tenants to authenticated;
+grant update (run_micros, day_micros, month_micros, requests_per_minute, tokens_per_minute) on public.tenants to authenticated;
 create policy own_tenant on public.tenants for select to authenticated
   using (id = (select public.current_tenant()));
+create policy limit_tenant on public.tenants for update to authenticated
+  using (id = (select public.current_tenant()) and session_user = 'chatsmart_app')
+  with check (id = (select public.current_tenant()));
 
 
 create table public.api_keys (
@@ -62,6 +72,12 @@ create table public.api_keys (
   created_at timestamptz not null,
   expires_at timestamptz,
   revoked_at timestamptz,
+  -- limits of its own, money in micro-dollars; null: no limit but the tenant's
+  run_micros bigint check (run_micros >= 0),
+  day_micros bigint check (day_micros >= 0),
+  month_micros bigint check (month_micros >= 0),
+  requests_per_minute bigint check (requests_per_minute > 0),
+  tokens_per_minute bigint check (tokens_per_minute > 0),
   primary key (tenant_id, id)
 );
 comment on column public.api_keys.digest is 'SHA-256 of the key. The key itself is nowhere.';
@@ -70,7 +86,9 @@ alter table public.api_keys enable row level security;
 alter table public.api_keys force row level security;
 revoke all on public.api_keys from public, anon, authenticated;
 -- the digest goes in and never comes out
-grant select (id, tenant_id, name, hint, scopes, created_at, expires_at, revoked_at) on public.api_keys to authenticated;
+grant select (
+  id, tenant_id, name, hint, scopes, created_at, expires_at, revoked_at, run_micros, day_micros, month_micros, requests_per_minute, tokens_per_minute
+) on public.api_keys to authenticated;
 grant insert, update (revoked_at) on public.api_keys to authenticated;
 create policy own_keys on public.api_keys for select to authenticated
   using (tenant_id = (select public.current_tenant()));
@@ -83,12 +101,20 @@ create policy end_keys on public.api_keys for update to authenticated
 
 -- Whose key is this? Asked before any tenant is known, so it looks past the policies, at one row, by its digest.
 create function app.key_principal(wanted bytea, at timestamptz)
-returns table (tenant_id uuid, key_id text, scopes text[])
+returns table (
+  tenant_id uuid, key_id text, scopes text[],
+  run_micros bigint, day_micros bigint, month_micros bigint, requests_per_minute bigint, tokens_per_minute bigint,
+  tenant_run_micros bigint, tenant_day_micros bigint, tenant_month_micros bigint, tenant_requests_per_minute bigint,
+  tenant_tokens_per_minute bigint
+)
 language sql stable security definer
 set search_path = ''
 as $$
-  select k.tenant_id, k.id, k.scopes
+  select k.tenant_id, k.id, k.scopes,
+    k.run_micros, k.day_micros, k.month_micros, k.requests_per_minute, k.tokens_per_minute,
+    t.run_micros, t.day_micros, t.month_micros, t.requests_per_minute, t.tokens_per_minute
   from public.api_keys as k
+  join public.tenants as t on t.id = k.tenant_id
   where k.digest = wanted
     and (k.expires_at is null or k.expires_at > at)
     and (k.revoked_at is null or k.revoked_at > at)

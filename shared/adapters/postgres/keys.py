@@ -1,15 +1,16 @@
 """API keys and tenants in Postgres."""
 
 from collections.abc import Sequence
+from dataclasses import astuple, fields
 from datetime import datetime
 
 import asyncpg
 
 from shared.adapters.postgres.database import Database, Record
 from shared.adapters.postgres.queries import load
-from shared.core.faults import Conflict
+from shared.core.faults import Conflict, NotYours
 from shared.core.ids import KeyId, TenantId
-from shared.core.tenant import Principal
+from shared.core.tenant import NO_LIMITS, Limits, Principal
 from shared.ports.keys import ApiKey
 
 _SQL = load("keys")
@@ -28,7 +29,14 @@ class PostgresKeys:
             return None
         row = rows[0]
         key = KeyId(row["key_id"])
-        return Principal(TenantId(str(row["tenant_id"])), str(key), key, frozenset(row["scopes"]))
+        return Principal(
+            TenantId(str(row["tenant_id"])),
+            str(key),
+            key,
+            frozenset(row["scopes"]),
+            _limits(row),
+            _limits(row, "tenant_"),
+        )
 
     async def create(self, key: ApiKey, digest: bytes) -> None:
         """See the port. Raises Conflict where the id or the digest is taken."""
@@ -45,6 +53,7 @@ class PostgresKeys:
                     key.created,
                     key.expires,
                     key.revoked,
+                    *astuple(key.limits),
                 )
         except asyncpg.UniqueViolationError:
             raise Conflict("There is such a key already.") from None
@@ -61,6 +70,20 @@ class PostgresKeys:
             done: str = await connection.execute(_SQL["revoke"], tenant, key, at)
         return done == "UPDATE 1"
 
+    async def limits(self, tenant: TenantId, key: KeyId | None = None) -> tuple[Limits, Limits]:
+        """See the port."""
+        async with self._database.tenant(tenant) as connection:
+            own = await connection.fetchrow(_SQL["tenant_limits"], tenant)
+            found = None if key is None else await connection.fetchrow(_SQL["key_limits"], tenant, key)
+        return (_limits(own) if own else NO_LIMITS, _limits(found) if found else NO_LIMITS)
+
+    async def limit_tenant(self, tenant: TenantId, limits: Limits) -> None:
+        """See the port."""
+        async with self._database.tenant(tenant) as connection:
+            done: str = await connection.execute(_SQL["limit_tenant"], tenant, *astuple(limits))
+        if done != "UPDATE 1":
+            raise NotYours("There is no such tenant.")
+
     async def ensure_tenant(self, tenant: TenantId, name: str) -> None:
         """See the port."""
         await self._database.call(_SQL["ensure_tenant"], tenant, name)
@@ -76,4 +99,9 @@ def _key(row: Record) -> ApiKey:
         created=row["created_at"],
         expires=row["expires_at"],
         revoked=row["revoked_at"],
+        limits=_limits(row),
     )
+
+
+def _limits(row: Record, prefix: str = "") -> Limits:
+    return Limits(*(row[prefix + field.name] for field in fields(Limits)))

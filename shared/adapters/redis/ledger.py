@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from shared.adapters.redis import scripts
 from shared.adapters.redis.connection import RedisConnection
 from shared.adapters.redis.line import Script
 from shared.core.ids import RunId, TenantId
-from shared.core.limit import Cap, Charge, Remaining, over_budget, period_of, span_of, too_fast
+from shared.core.limit import Cap, Charge, Rate, Remaining, over_budget, period_of, span_of, too_fast
 from shared.core.money import Micros
 from shared.ports.clock import Clock
 from shared.ports.ledger import Balance
@@ -122,13 +123,9 @@ class RedisLedger:
         a later one where a settlement made them old meanwhile."""
         figures = [_UNASKED] * len(caps)
         counted = script is _BALANCE
+        told = _unasked(tuple(caps), period_of("day", now), counted)
         while True:
-            told = [
-                word
-                for cap, figure in zip(caps, figures, strict=True)
-                for word in _cap(cap, figure, now, counted)
-            ]
-            words = (await self._line.run(script, keys, [*head, str(len(caps)), *told, *tail])).split()
+            words = (await self._line.run(script, keys, [*head, *told, *tail])).split()
             if words[0] != "unknown":
                 return words
             lacking = [(int(words[at]), words[at + 1]) for at in range(1, len(words), 2)]
@@ -136,6 +133,7 @@ class RedisLedger:
             for index, task in asking:
                 # Shielded: one run that leaves must not fail the others that wait for the same figure.
                 figures[index] = await asyncio.shield(task)
+            told = _told(caps, figures, now, counted)
 
     def _asked_for(self, tenant: TenantId, cap: Cap, mark: str, now: datetime) -> "asyncio.Task[_Figure]":
         """One question at a time for a figure, however many wait for it: at midnight all of a tenant's runs do."""
@@ -160,19 +158,28 @@ class RedisLedger:
         return str(int(now.timestamp() * _SECOND)) if self._own_time else ""
 
 
-def _cap(cap: Cap, figure: _Figure, now: datetime, counted: bool) -> tuple[str, ...]:
-    """A cap as the scripts take it. `counted`: its figure is wanted also where it is no limit."""
-    limit = ("0" if counted else "") if cap.micros is None else str(cap.micros)
-    # A hold that was made before midnight may still be booked in the period before.
-    oldest = span_of(cap.period, now)[0] - timedelta(seconds=1) if figure.mark else now
-    return (
-        period_of(cap.period, now),
-        _subject(cap),
-        limit,
-        figure.spent,
-        figure.mark,
-        period_of(cap.period, oldest),
-    )
+def _told(caps: Sequence[Cap], figures: Sequence[_Figure], now: datetime, counted: bool) -> list[str]:
+    """Caps as the scripts take them. `counted`: figures are wanted also where there is no limit."""
+    words = [str(len(caps))]
+    for cap, figure in zip(caps, figures, strict=True):
+        # A hold that was made before midnight is still booked in the period before.
+        oldest = span_of(cap.period, now)[0] - timedelta(seconds=1)
+        words += (
+            period_of(cap.period, now),
+            _subject(cap),
+            ("0" if counted else "") if cap.micros is None else str(cap.micros),
+            figure.spent,
+            figure.mark,
+            period_of(cap.period, oldest),
+        )
+    return words
+
+
+@lru_cache(maxsize=4096)
+def _unasked(caps: tuple[Cap, ...], day: str, counted: bool) -> list[str]:
+    """What nearly every hold says of its caps: the same all day long."""
+    now = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return _told(caps, [_UNASKED] * len(caps), now, counted)
 
 
 def _subject(cap: Cap) -> str:
@@ -185,17 +192,21 @@ def _books(tenant: TenantId) -> list[str]:
 
 
 def _rates(tenant: TenantId, charges: Sequence[Charge]) -> list[str]:
-    return [
-        f"cs:{{{tenant}}}:rate:{charge.rate.scope}:{charge.rate.subject}:{charge.rate.unit}"
-        for charge in charges
-    ]
+    return [f"cs:{{{tenant}}}:rate:{_rate(charge.rate)[0]}" for charge in charges]
 
 
 def _charges(charges: Sequence[Charge]) -> list[str]:
     words = [str(len(charges))]
     for charge in charges:
-        words += (str(charge.amount), repr(charge.rate.interval), repr(charge.rate.window))
+        _, interval, window = _rate(charge.rate)
+        words += (str(charge.amount), interval, window)
     return words
+
+
+@lru_cache(maxsize=4096)
+def _rate(rate: Rate) -> tuple[str, str, str]:
+    """A rate's name, and its two figures as the scripts take them."""
+    return f"{rate.scope}:{rate.subject}:{rate.unit}", repr(rate.interval), repr(rate.window)
 
 
 def _remaining(words: Sequence[str], charges: Sequence[Charge]) -> tuple[Remaining, ...]:
