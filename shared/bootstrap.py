@@ -10,6 +10,9 @@ from typing import Any
 
 from shared.adapters.clock import RandomIds, SystemClock
 from shared.adapters.llm.client import HttpProvider, open_client
+from shared.adapters.oldpath import HttpOldPath
+from shared.adapters.postgres.comparisons import PostgresComparisons
+from shared.adapters.postgres.cutovers import PostgresCutovers
 from shared.adapters.postgres.database import Database
 from shared.adapters.postgres.idempotency import PostgresIdempotency
 from shared.adapters.postgres.keys import PostgresKeys
@@ -20,15 +23,18 @@ from shared.adapters.redis.bus import RedisBus
 from shared.adapters.redis.connection import RedisConnection
 from shared.adapters.redis.health import RedisHealth
 from shared.adapters.redis.ledger import RedisLedger
+from shared.adapters.sealed import AesSealer
 from shared.adapters.telemetry import lines
 from shared.adapters.telemetry.observed import ObservedLog, ObservedShelf
 from shared.adapters.telemetry.signals import Signals, Spans
 from shared.chat.desk import Chat
 from shared.config import BadSettings, Settings
 from shared.core.faults import Fault
+from shared.cutover.desk import Desk as CutoverDesk
 from shared.documents.desk import Documents
 from shared.documents.pipeline import Pipeline
 from shared.documents.work import Stores, Works
+from shared.guard.spend import Settlements
 from shared.models.catalogue import Catalogue
 from shared.models.failover import Failover, Limits
 from shared.pipelines import PIPELINES
@@ -54,6 +60,8 @@ class Services:
     pipelines: Mapping[str, Pipeline]
     documents: Documents
     chat: Chat
+    old_path: HttpOldPath
+    cutover: CutoverDesk
     providers: "dict[str, Provider]" = field(default_factory=dict)
     _client: Any = None
 
@@ -73,6 +81,9 @@ class Services:
     async def close(self) -> None:
         """Hand running documents over and let go of every connection."""
         await self.documents.works.close()
+        await self.chat.settlements.close()
+        await self.cutover.close()
+        await self.old_path.close()
         self.telemetry.close()
         if self._client is not None:
             await self._client.aclose()
@@ -116,7 +127,8 @@ def services(settings: Settings) -> Services:
         ids=ids,
         house=settings.limits,
     )
-    catalogue = Catalogue()
+    catalogue, settlements = Catalogue(), Settlements(stores.ledger)
+    old_path = HttpOldPath(local=settings.env == "local")
     return Services(
         settings=settings,
         clock=clock,
@@ -140,7 +152,19 @@ def services(settings: Settings) -> Services:
             ids=ids,
             catalogue=catalogue,
             house=stores.house,
+            settlements=settlements,
+            hedge=settings.hedge,
             simulated=frozenset(name for name, upstream in settings.upstreams.items() if upstream.simulated),
+        ),
+        old_path=old_path,
+        cutover=CutoverDesk(
+            PostgresCutovers(database),
+            PostgresComparisons(database),
+            AesSealer(settings.secret_key),
+            old_path,
+            clock,
+            catalogue,
+            settings.env,
         ),
         providers=providers,
     )

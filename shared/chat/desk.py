@@ -9,17 +9,18 @@ from datetime import timedelta
 
 import structlog
 
-from shared.chat.orders import ChatOrder, bounded, fitting, worst_case
+from shared.chat.orders import ChatOrder, bounded, fitting, likely_tokens, worst_case
 from shared.core.faults import Conflict, OurFault
 from shared.core.ids import RunId, TenantId, TraceId, run_id, trace_of
-from shared.core.leg import Piece
+from shared.core.leg import Piece, Spliced
+from shared.core.limit import Remaining
 from shared.core.model_spec import ModelSpec, ProviderName
 from shared.core.money import ZERO, Micros
 from shared.core.prompt import Prompt
 from shared.core.tenant import Limits, Principal
 from shared.core.usage import Usage
-from shared.guard.limits import caps_of, check_run
-from shared.guard.spend import settle
+from shared.guard.limits import caps_of, charges_of, check_run, rest_of
+from shared.guard.spend import Settlements, settle
 from shared.models.catalogue import Catalogue
 from shared.ports.clock import Clock, Ids
 from shared.ports.ledger import Ledger
@@ -38,7 +39,8 @@ Item = tuple[int, Sequence[Piece]]
 
 
 class Answering:
-    """An answer on its way. `usage` and `cost` are known once `items` has ended; `cost` None is unpriced."""
+    """An answer on its way. `usage` and `cost` are known once `items` has ended; `cost` None is unpriced. `joins` are
+    the models that went on where another broke off, and how; `remaining` what the caller's rates still allow."""
 
     def __init__(
         self, desk: "Chat", principal: Principal, order: ChatOrder, ladder: tuple[ModelSpec, ...]
@@ -46,6 +48,8 @@ class Answering:
         self.run: RunId = order.run or run_id("chat", desk.ids.uuid())
         self.usage: Usage | None = None
         self.cost: Micros | None = None
+        self.joins: list[tuple[str, str]] = []
+        self.remaining: Sequence[Remaining] = ()
         self._desk, self._principal, self._order, self._ladder = desk, principal, order, ladder
         self._fx: Fx | None = None
         self._source = self._work()
@@ -83,7 +87,7 @@ class Answering:
         """The caller leaves: the provider is told at once, what came is logged, the money is settled."""
         await self._source.aclose()
         if not self._began:
-            await asyncio.shield(settle(self._desk.ledger, self._principal.tenant, self.run, ZERO))
+            self._desk.settlements.soon(self._principal.tenant, self.run, ZERO)
 
     async def _work(self) -> AsyncGenerator[Item, None]:
         desk, tenant = self._desk, self._principal.tenant
@@ -97,13 +101,17 @@ class Answering:
                 items = self._one(session.fx) if self._order.n == 1 else _several(session.fx, self._order)
                 async with aclosing(items):
                     async for item in items:
+                        if type(item[1][0]) is Spliced:
+                            self.joins.append((session.fx.rung, item[1][0].how))
                         yield item
         finally:
             desk.alive.discard(self.run)
             view = session.view
             # No view: the end could not be written. The hold stands in for what was spent until it expires.
             if view is not None:
-                await asyncio.shield(settle(desk.ledger, tenant, self.run, view.cost))
+                used = view.usage.input + view.usage.output
+                rest = rest_of(self._principal, desk.house, likely_tokens(self._order.prompt), used)
+                desk.settlements.soon(tenant, self.run, view.cost, rest)
                 self.usage, self.cost = view.usage, None if view.unpriced else view.cost
 
     async def _one(self, fx: Fx) -> AsyncGenerator[Item, None]:
@@ -123,6 +131,8 @@ class Chat:
     ids: Ids
     catalogue: Catalogue
     house: Limits
+    settlements: Settlements
+    hedge: bool = False
     simulated: frozenset[ProviderName] = frozenset()
     alive: set[RunId] = field(default_factory=set)
     """The chats that this process is answering."""
@@ -135,10 +145,13 @@ class Chat:
         answering = Answering(self, principal, order, ladder)
         worst = worst_case(order.prompt, ladder, self.clock.now())
         caps = caps_of(principal, self.house)
+        charges = charges_of(principal, self.house, likely_tokens(order.prompt))
         check_run(principal, self.house, worst * order.n)
         try:
             # Shielded: a hold whose caller leaves while it is on its way would land after it was released.
-            await shielded(self.ledger.hold(principal.tenant, answering.run, Micros(worst * order.n), caps))
+            answering.remaining = await shielded(
+                self.ledger.hold(principal.tenant, answering.run, Micros(worst * order.n), caps, charges)
+            )
             await answering.begin()
         except BaseException:
             await answering.aclose()
@@ -172,6 +185,7 @@ class Chat:
             ids=self.ids,
             models=self.models,
             log=self.log,
+            hedge=self.hedge,
         )
 
 

@@ -39,6 +39,11 @@ def prompt_size(prompt: Prompt) -> int:
     )
 
 
+def likely_tokens(prompt: Prompt) -> int:
+    """About how many tokens a prompt has: what a rate is charged before the provider has counted."""
+    return prompt_size(prompt) // _BYTES_PER_TOKEN + 1
+
+
 def fitting(catalogue: Catalogue, order: ChatOrder) -> tuple[ModelSpec, ...]:
     """The rungs that can do what the prompt needs, in order. Raises UnknownModel, or BadRequest saying what it is
     that the model can't do."""

@@ -6,12 +6,13 @@ from contextlib import aclosing
 import pytest
 
 from shared.adapters.clock import SystemClock
-from shared.core.chunk import Ended, Text, Used
+from shared.core.chunk import Chunk, Ended, Text, ToolCallPart, Used
 from shared.core.faults import Overloaded, ProviderFault, Refused, Rejected
 from shared.core.ids import SpanId, TenantId, TraceId
-from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted
+from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted, Spliced
 from shared.core.prompt import ask
 from shared.core.usage import Usage
+from shared.fakes.health import MemoryHealth
 from shared.fakes.models import FakeModels, says
 from shared.fakes.provider import Move, ScriptedProvider
 from shared.models.catalogue import FLASH_LITE, HAIKU
@@ -20,22 +21,26 @@ from shared.ports.models import Models
 
 CALL = Call(TenantId("t"), TraceId("0" * 32), SpanId("1" * 16), ask("hi"), (HAIKU, FLASH_LITE), deadline=5.0)
 USED = Usage(input=10, output=2)
+HALF = ToolCallPart(0, "call_1", "look", '{"a"')
+"""Of a tool call: what can't be gone on with."""
 Make = Callable[[ProviderFault | None], Models]
-"""Models whose first rung says a word and then fails, where a fault is given; the second says two."""
+"""Models whose first rung says something and then fails, where a fault is given; the second says two."""
 
 
 def real(fault: ProviderFault | None) -> Models:
     """Failover over scripted providers."""
     good: list[Move] = [Text("Hel"), Text("lo"), Used(USED), Ended("stop")]
-    first: list[Move] = good if fault is None else [Text("Hm"), fault]
+    first: list[Move] = good if fault is None else [HALF, fault]
     provider = ScriptedProvider({HAIKU.name: first, FLASH_LITE.name: good})
-    return Failover(dict.fromkeys((HAIKU.provider, FLASH_LITE.provider), provider), SystemClock())
+    clock = SystemClock()
+    names = (HAIKU.provider, FLASH_LITE.provider)
+    return Failover(dict.fromkeys(names, provider), clock, MemoryHealth(clock))
 
 
 def fake(fault: ProviderFault | None) -> Models:
     """The script alone."""
     good = says("hi", "Hel", "lo", usage=USED, between=0.0)
-    bad = [] if fault is None else [says("hi", "Hm", fault=fault, after=1, model=HAIKU.name)]
+    bad = [] if fault is None else [says("hi", HALF, fault=fault, after=1, model=HAIKU.name)]
     return FakeModels(*bad, good, clock=SystemClock())
 
 
@@ -46,7 +51,17 @@ def make(request: pytest.FixtureRequest) -> Make:
     return found
 
 
-def kinds(items: list[LegItem]) -> list[str]:
+def flat(item: LegItem) -> list[LegItem | Chunk]:
+    """An item; of a batch, its chunks."""
+    return [item] if isinstance(item, LegStarted | LegEnded | Restarted | Spliced) else list(item)
+
+
+async def heard(models: Models) -> list[LegItem | Chunk]:
+    """All that comes of a call."""
+    return [piece async for item in models.stream(CALL) for piece in flat(item)]
+
+
+def kinds(items: list[LegItem | Chunk]) -> list[str]:
     """What came, in words."""
     return [type(item).__name__ for item in items]
 
@@ -54,20 +69,20 @@ def kinds(items: list[LegItem]) -> list[str]:
 async def test_one_leg_that_delivers(make: Make) -> None:
     """Its start, its chunks, its end, and nothing left open."""
     models = make(None)
-    items = [item async for item in models.stream(CALL)]
+    items = await heard(models)
     assert kinds(items) == ["LegStarted", "Text", "Text", "Used", "Ended", "LegEnded"]
     last = items[-1]
     assert isinstance(last, LegEnded)
     assert (last.fault, last.usage, last.finish, last.spec) == (None, USED, "stop", HAIKU)
     assert last.cost == 2
-    assert models.partial(CALL) is None
+    assert not models.partials(CALL)
 
 
 async def test_a_leg_that_breaks_after_text_is_followed_by_a_restart(make: Make) -> None:
     """Every start has its end before the next; the restart comes between them."""
-    items = [item async for item in make(Overloaded("down")).stream(CALL)]
+    items = await heard(make(Overloaded("down")))
     assert kinds(items) == [
-        "LegStarted", "Text", "LegEnded", "Restarted", "LegStarted", "Text", "Text", "Used", "Ended", "LegEnded"
+        "LegStarted", "ToolCallPart", "LegEnded", "Restarted", "LegStarted", "Text", "Text", "Used", "Ended", "LegEnded"
     ]  # fmt: skip
     assert items[3] == Restarted(2)
     legs = [item for item in items if isinstance(item, LegEnded)]
@@ -77,11 +92,11 @@ async def test_a_leg_that_breaks_after_text_is_followed_by_a_restart(make: Make)
 @pytest.mark.parametrize("fault", [Refused("no"), Rejected("bad")])
 async def test_what_the_caller_must_hear_is_raised(make: Make, fault: ProviderFault) -> None:
     """A refusal or a rejected request is not tried elsewhere; the leg has its end first."""
-    items: list[LegItem] = []
+    items: list[LegItem | Chunk] = []
     with pytest.raises(type(fault)):
         async for item in make(fault).stream(CALL):
-            items.append(item)
-    assert kinds(items) == ["LegStarted", "Text", "LegEnded"]
+            items += flat(item)
+    assert kinds(items) == ["LegStarted", "ToolCallPart", "LegEnded"]
 
 
 async def test_nothing_is_sent_before_the_caller_goes_on(make: Make) -> None:
@@ -91,10 +106,9 @@ async def test_nothing_is_sent_before_the_caller_goes_on(make: Make) -> None:
         assert isinstance(await anext(items), LegStarted)
     assert isinstance(models, FakeModels) or models.providers[HAIKU.provider].asked == []  # type: ignore[attr-defined]
     assert not isinstance(models, FakeModels) or models.sent == []
-    left = models.partial(CALL)
-    assert left is not None
+    (left,) = models.partials(CALL)
     assert left.fault is not None
-    assert models.partial(CALL) is None
+    assert not models.partials(CALL)
 
 
 async def test_leaving_mid_stream_tells_what_came(make: Make) -> None:
@@ -102,8 +116,7 @@ async def test_leaving_mid_stream_tells_what_came(make: Make) -> None:
     models = make(None)
     async with aclosing(models.stream(CALL)) as items:
         await anext(items)
-        assert await anext(items) == Text("Hel")
-    left = models.partial(CALL)
-    assert left is not None
+        assert list(flat(await anext(items))) == [Text("Hel")]
+    (left,) = models.partials(CALL)
     assert left.response
     assert left.usage.provenance == "estimated"
