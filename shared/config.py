@@ -1,6 +1,7 @@
 """Settings: the only reader of the environment. An empty value means embedded or simulated."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from shared.core.money import Micros
 from shared.core.tenant import Limits
 
 Environment = Literal["local", "staging", "production"]
+_KEY = re.compile(r"[A-Za-z0-9_-]{43}=?")
 
 PROVIDERS: Mapping[ProviderName, str] = {
     "openai": "https://api.openai.com/v1",
@@ -63,6 +65,8 @@ class Settings:
     supabase_jwks_url: str = ""
     upstreams: Mapping[ProviderName, Upstream] = field(default_factory=dict)
     otlp_endpoint: str = ""
+    secret_key: str = field(default="", repr=False)
+    """Encrypts secrets at rest: 32 bytes in URL-safe base64; older ones behind commas. Empty: none can be stored."""
     month_cap_micros: int = 100_000_000
     """What one tenant may spend in a calendar month, in micro-dollars."""
     day_cap_micros: int = 50_000_000
@@ -96,6 +100,7 @@ class Settings:
             supabase_jwks_url=env.get("SUPABASE_JWKS_URL", ""),
             upstreams=read.upstreams(),
             otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            secret_key=read.secret_key(),
             namespace=env.get("CHATSMART_NAMESPACE") or cls.namespace,
             hedge=read.switch("CHATSMART_HEDGE"),
             month_cap_micros=read.positive("CHATSMART_MONTH_CAP_MICROS", cls.month_cap_micros),
@@ -118,6 +123,7 @@ class Settings:
                 ("SUPABASE_URL", self.supabase_url),
                 ("SUPABASE_SERVICE_KEY", self.supabase_service_key),
                 ("SUPABASE_JWKS_URL", self.supabase_jwks_url),
+                ("CHATSMART_SECRET_KEY", self.secret_key),
             )
             if not value
         ]
@@ -185,6 +191,14 @@ class _Reader:
         if not text.isdigit() or int(text) <= 0:
             raise BadSettings(f"{name} is '{text}'; it must be a whole number above 0.")
         return int(text)
+
+    def secret_key(self) -> str:
+        text = self.env.get("CHATSMART_SECRET_KEY", "")
+        if not all(_KEY.fullmatch(part.strip()) for part in text.split(",") if text):
+            raise BadSettings(
+                "CHATSMART_SECRET_KEY is no key: it must be 32 random bytes in URL-safe base64 (43 characters)."
+            )
+        return text
 
     def upstreams(self) -> dict[ProviderName, Upstream]:
         found: dict[ProviderName, Upstream] = {}

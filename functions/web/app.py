@@ -14,7 +14,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from functions.web import audit, chat, documents, health, keys, models, openapi, pages, pipelines, responses
+from functions.web import (
+    audit,
+    chat,
+    cutover,
+    documents,
+    health,
+    keys,
+    models,
+    openapi,
+    pages,
+    pipelines,
+    responses,
+)
 from functions.web.edge import Edge
 from functions.web.generation import Generation
 from functions.web.idempotency import Once
@@ -24,7 +36,7 @@ if TYPE_CHECKING:
     from functions.web.supabase_token import SupabaseTokens
     from shared.bootstrap import Services
 
-_MODULES = (models, documents, keys, audit, pipelines, health, pages)
+_MODULES = (models, documents, keys, cutover, audit, pipelines, health, pages)
 # FastAPI's own telemetry would open spans beside those that we read off the log.
 _QUIET: TelemetryConfig = {
     "tracing": False,

@@ -30,11 +30,11 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
-async def read(scope: Scope, receive: Receive) -> bytes:
+async def read(scope: Scope, receive: Receive, limit: int = LIMIT) -> bytes:
     """The whole body. Raises TooLarge past the limit (by its declared length before a byte is read), ClientGone."""
     declared = header(scope, b"content-length")
-    if declared is not None and declared.isdigit() and int(declared) > LIMIT:
-        raise _too_large()
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
     pieces: list[bytes] = []
     size = 0
     while True:
@@ -43,8 +43,8 @@ async def read(scope: Scope, receive: Receive) -> bytes:
             raise ClientGone
         piece = message.get("body", b"")
         size += len(piece)
-        if size > LIMIT:
-            raise _too_large()
+        if size > limit:
+            raise _too_large(limit)
         pieces.append(piece)
         if not message.get("more_body", False):
             return b"".join(pieces)
@@ -70,8 +70,8 @@ def parse(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _too_large() -> TooLarge:
-    return TooLarge(f"The body is larger than {LIMIT // 1024 // 1024} MiB.")
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {limit // 1024 // 1024} MiB.")
 
 
 def _deeper(value: object, limit: int) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic
 from starlette.types import Receive, Scope, Send
 
 from functions.web import body
+from functions.web.crossing import Crossing
 from functions.web.departure import Departure
 from functions.web.dialect import A, Dialect, Gathered, Writer
 from functions.web.errors import openai_error, status_of
@@ -22,6 +23,7 @@ from shared.chat.orders import ChatOrder
 from shared.core.faults import Cut, Fault
 from shared.core.ids import begun_at
 from shared.core.leg import Restarted, Spliced
+from shared.core.tenant import Principal
 from shared.core.usage import NO_USAGE
 
 if TYPE_CHECKING:
@@ -37,11 +39,20 @@ class Generation(Generic[A]):
         self._services = services
         self._principals = principals
         self._dialect = dialect
+        self._crossing = Crossing(services)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Faults before the first token leave as exceptions: the edge gives them a status."""
         principal = await self._principals.of(scope)
-        asked = self._dialect.read(body.parse(await body.read(scope, receive)))
+        if (cutover := await self._crossing.of(principal, scope)) is not None:
+            await self._crossing.serve(cutover, principal, scope, receive, send, self._answer)
+            return
+        await self._answer(scope, principal, await body.read(scope, receive), receive, send)
+
+    async def _answer(
+        self, scope: Scope, principal: Principal, raw: bytes, receive: Receive, send: Send
+    ) -> None:
+        asked = self._dialect.read(body.parse(raw))
         order = ChatOrder(asked.model, asked.prompt, asked.stream, asked.n)
         async with Departure(receive) as departure:
             answering = await opened(self._services, scope, principal, order)

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from functions.web import chat, openai_schemas, responses, schemas
+from functions.web import chat, cutover_schemas, openai_schemas, responses, schemas
 from functions.web.describe import answer, errors
 
 _COMPONENTS: dict[str, Any] = {
@@ -35,7 +35,7 @@ def install(app: FastAPI) -> None:
 def _complete(found: dict[str, Any]) -> dict[str, Any]:
     components = found.setdefault("components", {})
     components.update(_COMPONENTS)
-    components["schemas"] = schemas.SCHEMAS | openai_schemas.SCHEMAS
+    components["schemas"] = schemas.SCHEMAS | openai_schemas.SCHEMAS | cutover_schemas.SCHEMAS
     components["responses"] = {
         "Problem": answer(None, "A problem document")
         | {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}},

@@ -13,6 +13,7 @@ WHOLE = {
     "SUPABASE_SERVICE_KEY": "service",
     "SUPABASE_JWKS_URL": "https://project.example/jwks",
     "LLAMA_BASE_URL": "https://llama.example/v1",
+    "CHATSMART_SECRET_KEY": "s" * 43,
     **{f"{name.upper()}_API_KEY": f"sk-{name}" for name in PROVIDERS},
 }
 
@@ -50,6 +51,8 @@ def test_production_names_what_is_missing(missing: str) -> None:
         ("CHATSMART_MONTH_CAP_MICROS", "0"),
         ("CHATSMART_MONTH_CAP_MICROS", "much"),
         ("OPENAI_BASE_URL", "api.openai.example"),
+        ("CHATSMART_SECRET_KEY", "too-short"),
+        ("CHATSMART_SECRET_KEY", "s" * 43 + ","),
         ("LLAMA_API_KEY", "without an address"),
     ],
 )
@@ -63,6 +66,7 @@ def test_secrets_are_not_printed() -> None:
     """A settings value in a log line or a traceback shows no key and no password."""
     shown = repr(Settings.from_env(WHOLE))
     assert "sk-" not in shown
+    assert "sss" not in shown
     assert "service" not in shown
     assert "chatsmart_app@db" not in shown
 

@@ -25,6 +25,11 @@ from shared.core.leg import Piece
 from shared.core.money import Micros
 from shared.core.tenant import Principal
 from shared.core.usage import Usage
+from shared.cutover.desk import Desk as CutoverDesk
+from shared.fakes.comparisons import MemoryComparisons
+from shared.fakes.cutovers import MemoryCutovers
+from shared.fakes.oldpath import ScriptedOldPath
+from shared.fakes.sealer import MemorySealer
 from shared.models.catalogue import Catalogue
 from shared.ports.keys import ApiKey
 from shared.ports.seals import Verdict
@@ -253,9 +258,19 @@ class Engine:
     telemetry: Metrics = field(default_factory=Metrics)
     catalogue: Catalogue = field(default_factory=Catalogue)
     pipelines: Mapping[str, Any] = field(default_factory=dict)
+    old: ScriptedOldPath = field(default_factory=ScriptedOldPath)
     running: bool = False
 
     def __post_init__(self) -> None:
+        self.cutover = CutoverDesk(
+            MemoryCutovers(),
+            MemoryComparisons(),
+            MemorySealer(),
+            self.old,
+            self.clock,
+            self.catalogue,
+            self.settings.env,
+        )
         for tenant, key, name in ((TENANT, KEY, "1"), (OTHER, OTHER_KEY, "2")):
             row = ApiKey(
                 KeyId("key_" + "0" * 31 + name), tenant, "test", key[-4:], frozenset({"member"}), NOW
@@ -267,6 +282,7 @@ class Engine:
         self.running = True
 
     async def close(self) -> None:
+        await self.cutover.close()
         self.running = False
 
     async def ready(self) -> Mapping[str, str]:
