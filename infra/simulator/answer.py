@@ -92,7 +92,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One choice. `finish` is stop, length, tool_calls or refusal; `stopped_by` the stop sequence that ended
+    """One choice. `finish` is stop, length, tool_calls, refusal or filtered; `stopped_by` the stop sequence that ended
     it."""
 
     text: str = ""

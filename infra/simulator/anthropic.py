@@ -14,7 +14,9 @@ from infra.simulator import fields, openai_chat, tokens, wire
 from infra.simulator.answer import Answer, Ask, CachePoint, Frame, Json, Stamp, Tool, ToolCall, Turn, Usage
 from infra.simulator.failure import BadField, BadJson, WireError
 
-_FINISH = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "refusal": "refusal"}
+_FINISH = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"} | dict.fromkeys(
+    ("refusal", "filtered"), "refusal"
+)
 _ERRORS = {
     400: ("invalid_request_error", "The request is not valid."),
     401: ("authentication_error", "invalid x-api-key"),
@@ -373,7 +375,11 @@ def _usage(usage: Usage) -> Json:
 
 
 def _ending(answer: Answer) -> Json:
-    details = {"type": "refusal", "category": "cyber", "explanation": None} if answer.refusal else None
+    details = (
+        {"type": "refusal", "category": "cyber", "explanation": None}
+        if _FINISH[answer.finish] == "refusal"
+        else None
+    )
     reason = "stop_sequence" if answer.stopped_by is not None else _FINISH[answer.finish]
     return {"stop_reason": reason, "stop_sequence": answer.stopped_by, "stop_details": details}
 

@@ -32,6 +32,15 @@ def empty(ask: Ask) -> tuple[Answer, ...]:
     return tuple(Answer() for _ in range(ask.n))
 
 
+def filtered(ask: Ask, size: int) -> tuple[Answer, ...]:
+    """Answers that a content filter ends after `size` tokens."""
+    made = (_answer(ask, variant, "exact") for variant in range(ask.n))
+    return tuple(
+        Answer("".join(one.pieces[:size]), one.reasoning, one.reasoning_tokens, finish="filtered")
+        for one in made
+    )
+
+
 def _answer(ask: Ask, variant: int, seam_style: str) -> Answer:
     seed = ask.seed(variant)
     try:

@@ -52,6 +52,7 @@ class Kept:
     turns: tuple[Turn, ...]
     frames: tuple[Frame, ...]
     body: bytes
+    model: str
 
 
 class Exchanges:
@@ -69,11 +70,7 @@ class Exchanges:
 
     def prepare(self, wire: Wire, target: Target, raw: bytes, fault: Fault | None) -> Prepared:
         """The request read and answered; raises `WireError`."""
-        special = fault.kind if fault is not None and fault.kind in {"refuse", "empty"} else ""
-        if fault is not None and fault.kind == "seam":
-            special = f"seam:{fault.style}"
-        if fault is not None and fault.kind == "no_usage":
-            special = "no_usage"
+        special = _special(fault)
         place = (type(wire).__name__, target, raw, special)
         found = self._prepared.get(place)
         if found is not None:
@@ -97,8 +94,14 @@ class Exchanges:
             ask = self._followed(ask, str(ask.extra["previous"]))
         if special == "no_usage":
             ask = replace(ask, extra={**ask.extra, "include_usage": False, "continuous": False})
+        if special.startswith("checkpoints:"):
+            ask = replace(ask, extra={**ask.extra, "checkpoints": int(special.partition(":")[2])})
+        if special.startswith("continuation:"):
+            ask = replace(ask, extra={**ask.extra, "stop_at": int(special.partition(":")[2])})
         if special == "refuse":
             answers = compose.refused(ask)
+        elif special.startswith("refuse_midway:"):
+            answers = compose.filtered(ask, int(special.partition(":")[2]) * wire.chunk_tokens)
         elif special == "empty":
             answers = compose.empty(ask)
         else:
@@ -151,7 +154,7 @@ class Exchanges:
         answer = prepared.answers[0]
         said = Turn("assistant", answer.text, answer.calls)
         stamped = tuple(replace(frame, data=stamped_bytes(frame.data, stamp)) for frame in frames)
-        self.responses[f"resp_{stamp.core}"] = Kept((*ask.turns, said), stamped, whole)
+        self.responses[f"resp_{stamp.core}"] = Kept((*ask.turns, said), stamped, whole, ask.model.id)
         if len(self.responses) > _RESPONSES:
             self.responses.popitem(last=False)
 
@@ -159,6 +162,19 @@ class Exchanges:
         """Forgets cached prompts and kept responses."""
         self.cache.clear()
         self.responses.clear()
+
+
+def _special(fault: Fault | None) -> str:
+    """What of a fault changes the answer itself and not its way."""
+    if fault is None:
+        return ""
+    if fault.kind in {"refuse", "empty", "no_usage"}:
+        return fault.kind
+    if fault.kind == "seam":
+        return f"seam:{fault.style}"
+    if fault.kind in {"refuse_midway", "continuation"}:
+        return f"{fault.kind}:{fault.after_chunks}"
+    return "" if fault.checkpoints is None else f"checkpoints:{fault.checkpoints}"
 
 
 def stamped_bytes(data: bytes, stamp: Stamp) -> bytes:

@@ -19,6 +19,7 @@ KINDS = {
     "pace": "nothing goes wrong: only ttft_ms, tpot_ms and split_bytes apply",
     "status": "an error status in the provider's shape, before any answer",
     "refuse": "a content refusal in the provider's shape",
+    "refuse_midway": "a content filter ends the answer after after_chunks chunks (vLLM, Perplexity: it just stops)",
     "empty": "an answer without text that ends normally",
     "stall": "silence after after_chunks chunks, for `seconds` or until the client leaves",
     "stall_headers": "silence before the response headers, for `seconds` or until the client leaves",
@@ -32,6 +33,8 @@ KINDS = {
     "no_usage": "a stream ends without having reported usage (OpenAI chat and vLLM, where usage is asked for)",
     "junk_type": "the right body under a wrong content-type",
     "junk_body": "a proxy's HTML page with status 200",
+    "continuation": "Gemini stops after after_chunks chunks with finishReason CONTINUATION and a continuationToken",
+    "forget": "a broken response can't be taken up any longer; meets only requests that try (Gemini, Responses)",
     "seam": "a continuation is written in a `style` that real models show at the seam",
 }
 STATUSES = (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529)
@@ -59,6 +62,8 @@ class Fault:
     ttft_ms: float | None = None
     tpot_ms: float | None = None
     split_bytes: int | None = None
+    checkpoints: int | None = None
+    """Gemini: chunks from one continuationToken to the next; 0 gives none."""
     style: str = "exact"
     content_type: str = "text/html; charset=utf-8"
 
@@ -72,12 +77,13 @@ class Fault:
             raise BadFault(f"style {self.style!r} is none of {', '.join(STYLES)}")
         if self.split_bytes is not None and self.split_bytes < 1:
             raise BadFault("split_bytes must be at least 1")
-        if self.after_chunks < 0 or (self.after_bytes or 0) < 0:
-            raise BadFault("after_chunks and after_bytes must not be negative")
+        if self.after_chunks < 0 or (self.after_bytes or 0) < 0 or (self.checkpoints or 0) < 0:
+            raise BadFault("after_chunks, after_bytes and checkpoints must not be negative")
 
 
 _KNOWN = {field.name: field for field in fields(Fault)}
-_WHOLE = {"status", "after_chunks", "after_bytes", "split_bytes"}
+_WHOLE = {"status", "after_chunks", "after_bytes", "split_bytes", "checkpoints"}
+_TAKES_UP = (b'"continuationToken"', b"starting_after=")
 _REAL = {"retry_after", "seconds", "ttft_ms", "tpot_ms"}
 
 
@@ -140,7 +146,9 @@ class Rule:
     times: int | None = 1
 
     def meets(self, provider: str, model: str, body: bytes) -> bool:
-        """True where this rule is about the call."""
+        """True where this rule is about the call; `body` is its path and query where it has none."""
+        if self.fault.kind == "forget" and not any(mark in body for mark in _TAKES_UP):
+            return False
         return (
             self.provider in {"*", provider}
             and self.model in {None, model}

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,7 +14,14 @@ from infra.simulator.answer import Answer, Ask, Frame, Json, Stamp, Tool, ToolCa
 from infra.simulator.failure import BadField, BadJson, WireError
 
 _END = b"\r\n\r\n"
-_FINISH = {"stop": "STOP", "length": "MAX_TOKENS", "tool_calls": "STOP", "refusal": "SAFETY"}
+_FINISH = {
+    "stop": "STOP",
+    "length": "MAX_TOKENS",
+    "tool_calls": "STOP",
+    "more": "CONTINUATION",
+} | dict.fromkeys(("refusal", "filtered"), "SAFETY")
+_CHECKPOINTS = 16
+"""Chunks from one continuation token to the next. Google's places for them are not told; recorded short answers have none."""
 _STATUS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -90,8 +98,16 @@ class GeminiContent(wire.Wire):
             n=number,
             thinking=thinking.get("thinkingBudget") != 0
             and thinking.get("thinkingLevel") not in {"minimal", "MINIMAL"},
-            extra={"thoughts": thinking.get("includeThoughts") is True, "array": target.array},
+            extra={
+                "thoughts": thinking.get("includeThoughts") is True,
+                "array": target.array,
+                "from": 0,
+                "stop_at": None,
+                "checkpoints": _CHECKPOINTS,
+            },
         )
+        if token := fields.text(body, "continuationToken", default=""):
+            ask.extra["from"] = _taken_up(token, ask)
         read = tokens.read(ask.prompt())
         if read > model.context:
             raise _bad(
@@ -135,6 +151,10 @@ class GeminiContent(wire.Wire):
 
     def body(self, ask: Ask, answers: tuple[Answer, ...], usage: Usage, stamp: Stamp) -> bytes:
         """A whole `GenerateContentResponse`."""
+        begun = ask.extra["from"]
+        answers = tuple(_rest(answer, begun * self.chunk_tokens) if begun else answer for answer in answers)
+        if begun:
+            usage = _rest_usage(usage, answers)
         candidates = [_candidate(_parts(ask, answer), at, answer) for at, answer in enumerate(answers)]
         return _dump(_response(ask, candidates, usage, stamp))
 
@@ -142,6 +162,10 @@ class GeminiContent(wire.Wire):
         """Responses with a part each; the last of a candidate has an empty text and the finish reason."""
         made: list[tuple[bytes, int, bool, bool]] = []
         written = 0
+        begun, stop_at, every = (ask.extra[name] for name in ("from", "stop_at", "checkpoints"))
+        if begun:
+            answers = tuple(_rest(answer, begun * self.chunk_tokens) for answer in answers)
+            usage = _rest_usage(usage, answers)
 
         def response(candidate: Json, count: int = 0, *, end: bool = False, hidden: bool = False) -> None:
             nonlocal written
@@ -153,8 +177,16 @@ class GeminiContent(wire.Wire):
             if answer.reasoning and ask.extra["thoughts"]:
                 part = {"text": answer.reasoning, "thought": True}
                 response(_candidate([part], at), answer.reasoning_tokens, hidden=True)
-            for text, count in wire.parts(answer, self.chunk_tokens) if not answer.refusal else ():
-                response(_candidate([{"text": text}], at), count)
+            parts = wire.parts(answer, self.chunk_tokens) if not answer.refusal else []
+            for number, (text, count) in enumerate(parts[:stop_at], start=begun + 1):
+                candidate = _candidate([{"text": text}], at)
+                if every and number % every == 0:
+                    candidate["continuationToken"] = _token_at(number, ask)
+                response(candidate, count)
+            if stop_at is not None and len(parts) > stop_at:
+                stopped = _candidate([{"text": ""}], at, replace(answer, finish="more"))
+                response(stopped | {"continuationToken": _token_at(begun + stop_at, ask)}, end=True)
+                continue
             for number, call in enumerate(answer.calls):
                 part = _call_part(call, number, stamp, signed=number == 0 and bool(answer.reasoning))
                 response(_candidate([part], at), tokens.written(call.name + call.arguments))
@@ -340,6 +372,32 @@ def _tools(body: Json) -> tuple[Tool, ...]:
                 )
             )
     return tuple(made)
+
+
+def _token_at(chunk: int, ask: Ask) -> str:
+    """Opaque to callers: how much of which answer they have."""
+    return base64.b64encode(orjson.dumps([wire.SIMULATED, str(ask.seed()), chunk])).decode()
+
+
+def _taken_up(token: str, ask: Ask) -> int:
+    """How many chunks the bearer of a token has; raises `WireError` where it belongs to another request."""
+    try:
+        label, seed, chunk = orjson.loads(base64.b64decode(token))
+    except ValueError:
+        label = seed = chunk = None
+    if label != wire.SIMULATED or seed != str(ask.seed()) or not isinstance(chunk, int):
+        raise _bad("Invalid value at 'continuation_token': the token does not belong to this request.")
+    return chunk
+
+
+def _rest(answer: Answer, size: int) -> Answer:
+    """What comes after the first `size` tokens of an answer; its thoughts came before them."""
+    return replace(answer, text="".join(answer.pieces[size:]), reasoning="", reasoning_tokens=0)
+
+
+def _rest_usage(usage: Usage, answers: tuple[Answer, ...]) -> Usage:
+    """A request of its own: it reads the prompt again and writes the rest alone."""
+    return replace(usage, output=sum(answer.output_tokens for answer in answers), reasoning=0)
 
 
 def _signature(text: str) -> str:

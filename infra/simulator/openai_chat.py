@@ -12,7 +12,13 @@ from infra.simulator.answer import Answer, Ask, Frame, Json, Stamp, Usage
 from infra.simulator.failure import BadField, BadJson, WireError
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-_FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_calls", "refusal": "stop"}
+_FINISH = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "refusal": "stop",
+    "filtered": "content_filter",
+}
 
 
 class OpenAIWire(wire.Wire):

@@ -62,6 +62,7 @@ class OpenAIResponses(openai_chat.OpenAIWire):
                 ),
                 "encrypted": "reasoning.encrypted_content" in fields.items(body, "include"),
                 "summary": reasoning.get("summary"),
+                "background": self._background(body),
                 "store": fields.flag(body, "store", default=True),
                 "previous": body.get("previous_response_id"),
                 "echo": _echo(body, most, reasoning, shape),
@@ -71,6 +72,13 @@ class OpenAIResponses(openai_chat.OpenAIWire):
         if read > model.context:
             raise openai_errors.too_long(model.context, read, "input")
         return ask
+
+    @staticmethod
+    def _background(body: Json) -> bool:
+        background = fields.flag(body, "background")
+        if background and not fields.flag(body, "store", default=True):
+            raise WireError(400, "background mode requires 'store' to be true.", param="background")
+        return background
 
     def _structure(self, shape: Json) -> tuple[Json | None, bool]:
         kind = shape.get("type", "text")
@@ -196,7 +204,7 @@ class _Events:
 
 
 def _ended(answer: Answer) -> str:
-    return "incomplete" if answer.finish == "length" else "completed"
+    return "incomplete" if answer.finish in {"length", "filtered"} else "completed"
 
 
 def _items(ask: Ask, answer: Answer, stamp: Stamp) -> list[Json]:
@@ -242,7 +250,8 @@ def _items(ask: Ask, answer: Answer, stamp: Stamp) -> list[Json]:
 def _response(
     ask: Ask, answer: Answer, stamp: Stamp, status: str, usage: Usage | None, items: list[Json]
 ) -> Json:
-    cut = {"reason": "max_output_tokens"} if status == "incomplete" else None
+    reason = "content_filter" if answer.finish == "filtered" else "max_output_tokens"
+    cut = {"reason": reason} if status == "incomplete" else None
     spent = None
     if usage is not None:
         spent = {
@@ -260,7 +269,7 @@ def _response(
         "object": "response",
         "created_at": stamp.created,
         "status": status,
-        "background": False,
+        "background": ask.extra["background"],
         "billing": {"payer": "developer"},
         "completed_at": stamp.created if status == "completed" else None,
         "error": None,

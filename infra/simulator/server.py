@@ -13,7 +13,7 @@ from infra.simulator import catalogue, control, embeddings, listings, openai_res
 from infra.simulator.answer import Frame, Stamp, Usage
 from infra.simulator.anthropic import AnthropicMessages
 from infra.simulator.calls import Call, Calls
-from infra.simulator.exchange import Exchanges, Prepared, Rendered, parse, stamped_bytes
+from infra.simulator.exchange import Exchanges, Kept, Prepared, Rendered, parse, stamped_bytes
 from infra.simulator.failure import BadField, BadJson, WireError
 from infra.simulator.faults import BadFault, Fault, Plan, acts, from_headers
 from infra.simulator.gemini import GeminiContent
@@ -57,7 +57,8 @@ class Server:
         add = app.router.add_route
         add("POST", "/openai/v1/chat/completions", self._generating(CHAT))
         add("POST", "/openai/v1/responses", self._generating(RESPONSES))
-        add("GET", "/openai/v1/responses/{id}", self._guarded(RESPONSES, self._response))
+        add("GET", "/openai/v1/responses/{id}", self._retrieved)
+        add("POST", "/openai/v1/responses/{id}/cancel", self._guarded(RESPONSES, self._response))
         add("POST", "/openai/v1/embeddings", self._guarded(CHAT, self._embeddings))
         add("GET", "/openai/v1/models", self._guarded(CHAT, _json_of(listings.openai_list)))
         add("GET", "/openai/v1/models/{id}", self._guarded(CHAT, self._one_model))
@@ -97,14 +98,28 @@ class Server:
         )
 
     async def _generate(self, wire: Wire, request: web.Request, target: Target) -> web.StreamResponse:
-        """Reads, answers and sends; the call's row is ended whatever happens."""
+        """Reads, answers and sends."""
+        return await self._exchange(wire, request, lambda live: self._answered(live, target))
+
+    async def _retrieved(self, request: web.Request) -> web.StreamResponse:
+        """A kept response, as a whole or as the stream that it was."""
+        if request.query.get("stream") != "true":
+            return await self._guarded(RESPONSES, self._response)(request)
+        return await self._exchange(RESPONSES, request, self._taken_up)
+
+    async def _exchange(
+        self, wire: Wire, request: web.Request, inner: Callable[[_Live], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """A call that may stream; its row is ended whatever happens."""
         call = self.calls.begin(wire.provider, request.path)
         live = _Live(wire, request, call, self._stamp(wire, request))
         call.id = live.stamp.core
         try:
-            response = await self._answered(live, target)
+            response = await inner(live)
         except WireError as error:
             response = _failed(live, error)
+        except BadField as error:
+            response = _failed(live, wire.bad_field(error))
         except BadFault as error:
             response = _json({"error": f"bad x-sim header: {error}"}, 400)
         except (asyncio.CancelledError, ConnectionError):
@@ -125,13 +140,9 @@ class Server:
         self.calls.keep_body(call, raw)
         key = _checked_key(wire, request)
         call.model = target.model_id or _model_in(raw)
-        live.fault = from_headers(request.headers) or self.plan.take(wire.provider, call.model, raw)
-        live.pace = _paced(self.pace, live.fault)
-        if live.fault is not None:
-            call.fault = live.fault.kind
-            early = await _before_answer(live)
-            if early is not None:
-                return early
+        self._strike(live, raw)
+        if (early := await _before_answer(live)) is not None:
+            return early
         prepared = self.exchanges.prepare(wire, target, raw, live.fault)
         call.stream = prepared.ask.stream
         usage = self.exchanges.usage(prepared, key)
@@ -139,7 +150,7 @@ class Server:
         live.stamp = _request_id(live.stamp, prepared)
         self.exchanges.keep(wire, prepared, rendered, usage, live.stamp)
         if prepared.ask.stream:
-            return await _streamed(live, prepared, rendered, usage)
+            return await _streamed(live, rendered, prepared, usage)
         return await _whole(live, prepared, rendered, usage)
 
     def _guarded(self, wire: Wire, inner: Callable[[web.Request], Awaitable[Any]]) -> Handler:
@@ -152,7 +163,7 @@ class Server:
                 raw = await request.read()
                 _checked_key(wire, request)
                 live.fault = from_headers(request.headers) or self.plan.take(
-                    wire.provider, _model_in(raw), raw
+                    wire.provider, _model_in(raw), raw or request.path_qs.encode()
                 )
                 early = await _before_answer(live) if live.fault is not None else None
                 response = early or _json(await inner(request), 200, wire, live.stamp)
@@ -202,22 +213,42 @@ class Server:
         total = tokens.read(ask.prompt())
         return {"totalTokens": total, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": total}]}
 
-    async def _response(self, request: web.Request) -> Any:
+    def _kept(self, request: web.Request) -> Kept:
         kept = self.exchanges.responses.get(request.match_info["id"])
         if kept is None:
             raise WireError(
                 404, f"Response with id '{request.match_info['id']}' not found.", param="response_id"
             )
-        if request.query.get("stream") != "true":
-            return kept.body
+        return kept
+
+    async def _response(self, request: web.Request) -> Any:
+        return self._kept(request).body
+
+    async def _taken_up(self, live: _Live) -> web.StreamResponse:
+        """The events of a kept response after a sequence number; all faults of streams apply."""
+        request, call = live.request, live.call
+        _checked_key(live.wire, request)
+        known = self.exchanges.responses.get(request.match_info["id"])
+        call.model, call.stream = known.model if known is not None else "", True
+        self._strike(live, request.path_qs.encode())
+        if (early := await _before_answer(live)) is not None:
+            return early
+        kept = self._kept(request)
         start = request.query.get("starting_after", "-1")
         if not start.lstrip("-").isdigit():
             raise BadField("starting_after", "type", expected="integer", got=start)
         frames = openai_responses.after(kept.frames, int(start))
-        return web.Response(
-            body=b"".join(frame.data for frame in frames),
-            headers={"content-type": RESPONSES.stream_type, "x-simulated": "true"},
+        body = b"".join(frame.data for frame in frames)
+        return await _streamed(live, Rendered(body, frames, sum(frame.tokens for frame in frames)))
+
+    def _strike(self, live: _Live, seen: bytes) -> None:
+        """The fault and the pace of a call, by what is seen of it."""
+        live.fault = from_headers(live.request.headers) or self.plan.take(
+            live.wire.provider, live.call.model, seen
         )
+        live.pace = _paced(self.pace, live.fault)
+        if live.fault is not None:
+            live.call.fault = live.fault.kind
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         running = sum(call.provider == "llama" and call.finished is None for call in self.calls.rows())
@@ -295,6 +326,8 @@ async def _before_answer(live: _Live) -> web.StreamResponse | None:
         raise WireError(
             fault.status, fault.message, kind=fault.type, code=fault.code, retry_after=fault.retry_after
         )
+    if fault.kind == "forget":
+        raise WireError(400 if live.wire is GEMINI else 404, "What was kept of the response has expired.")
     if fault.kind == "stall_headers":
         await asyncio.sleep(3_600 if fault.seconds is None else fault.seconds)
     if fault.kind == "drop":
@@ -317,9 +350,11 @@ def _headers(
     return CIMultiDict({**shown, "content-type": content_type, "server": "simulator", "x-simulated": "true"})
 
 
-async def _streamed(live: _Live, prepared: Prepared, rendered: Rendered, usage: Usage) -> web.StreamResponse:
+async def _streamed(
+    live: _Live, rendered: Rendered, prepared: Prepared | None = None, usage: Usage | None = None
+) -> web.StreamResponse:
     wire, request, call = live.wire, live.request, live.call
-    array = prepared.ask.extra.get("array")
+    array = prepared is not None and prepared.ask.extra.get("array")
     response = web.StreamResponse(
         headers=_headers(live, wire.json_type if array else wire.stream_type, prepared, usage)
     )

@@ -9,7 +9,9 @@ from infra.simulator.answer import Answer, Ask, Frame, Json, Stamp, Usage
 from infra.simulator.failure import BadField, BadJson, WireError
 
 VERSION = f"vllm-0.32.0-{wire.SIMULATED}"
-_FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_calls", "refusal": "stop"}
+_FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"} | dict.fromkeys(
+    ("refusal", "filtered"), "stop"
+)
 _TYPES = {400: "BadRequestError", 404: "NotFoundError", 422: "BadRequestError", 501: "NotImplementedError"}
 
 

@@ -69,7 +69,7 @@ class ScriptedProvider:
         """Where there is a rest for the model and something was received, the request for it."""
         if spec.name not in self.rests or not received:
             return None
-        return WireRequest(f"resumed:{spec.name}", {}, received, request.stream, method="GET", resumes=True)
+        return WireRequest(f"resumed:{spec.name}", {}, received, request.stream, method="GET", after=received)
 
     @asynccontextmanager
     async def send(self, request: WireRequest) -> AsyncGenerator[ScriptedReply, None]:
@@ -81,6 +81,6 @@ class ScriptedProvider:
         try:
             again = name in self.then and self.asked.count(name) > 1
             script = self.then[name] if again else self.scripts[name]
-            yield ScriptedReply(self.rests[name] if request.resumes else script)
+            yield ScriptedReply(self.rests[name] if request.after else script)
         finally:
             self.closed.append(name)

@@ -14,8 +14,8 @@ from shared.core.prompt import Prompt
 class WireRequest:
     """An HTTP request, complete but for the credential, which is added as it is sent and never logged.
 
-    `wire` names the format in which the reply is to be read; one provider may speak several. `resumes` is whether the
-    reply goes on from an earlier one of the same response and brings only what came after that.
+    `wire` names the format in which the reply is to be read; one provider may speak several. Where this takes a
+    response up again, `after` is what that had brought, in a form of the wire's own: the reply is read on from there.
     """
 
     url: str
@@ -24,7 +24,7 @@ class WireRequest:
     stream: bool
     wire: str = ""
     method: str = "POST"
-    resumes: bool = False
+    after: bytes = b""
 
 
 class Reply(Protocol):

@@ -9,7 +9,7 @@ import pytest
 from shared.adapters.llm.wires import WIRES
 from shared.core.answer import collect
 from shared.core.chunk import Citation, Completion
-from shared.core.faults import Cut, Overloaded, Throttled
+from shared.core.faults import Cut, Malformed, Overloaded, Throttled
 from shared.core.prompt import Image, Message, Prompt, Tool, ToolCall, ToolChoice, ask
 from shared.core.schema import Schema
 from shared.core.usage import Usage
@@ -145,13 +145,25 @@ def test_thoughts_code_and_the_providers_tools_are_not_the_answer() -> None:
         ("SAFETY", "content_filter"),
         ("PROHIBITED_CONTENT", "content_filter"),
         ("MODEL_ARMOR", "content_filter"),
-        ("MALFORMED_FUNCTION_CALL", "other"),
         ("A_REASON_OF_TOMORROW", "other"),
     ],
 )
 def test_a_finish_reason_is_its_finish(reason: str, finish: str) -> None:
     """The safety family is one; what is unknown is `other`, not a crash."""
     assert heard(piece(finish=reason)).finish == finish
+
+
+@pytest.mark.parametrize("reason", ["MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE"])
+def test_what_gemini_spoilt_is_no_answer(reason: str) -> None:
+    """Another model may do better: it is a fault, after the text that had come."""
+    with pytest.raises(Malformed, match="format"):
+        heard(piece(finish=reason))
+
+
+def test_a_continuation_is_no_end() -> None:
+    """A stream that stops at Gemini's own limit is cut: the ladder goes on from it."""
+    with pytest.raises(Cut):
+        heard(piece(finish="CONTINUATION"))
 
 
 def test_a_blocked_prompt_is_filtered_content() -> None:

@@ -6,6 +6,7 @@ those are failover's (`shared/models/failover.py`).
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -28,6 +29,8 @@ _TAIL = 2.0
 """Seconds to wait for usage and the end of the body once the provider has said that the answer is over."""
 _DRAIN = 0.1
 """Seconds to wait for the end of the body after the last event: a connection that is read out can be used again."""
+_FAREWELL = 2.0
+"""Seconds to tell a provider that nobody listens, where closing the connection does not."""
 _PIECE = 256 * 1024
 _MOST = 64 * 1024 * 1024
 """Bytes of a reply. The longest answer there is, a million tokens with an event each, is a quarter of this without
@@ -74,7 +77,7 @@ class Client:
 class HttpReply:
     """`ports.provider.Reply` over an open response."""
 
-    __slots__ = ("_body", "_content", "_over", "_reader", "_size", "simulated", "status")
+    __slots__ = ("_body", "_content", "_reader", "_size", "over", "simulated", "status")
 
     def __init__(self, response: "aiohttp.ClientResponse", reader: Reader) -> None:
         self.status = response.status
@@ -82,7 +85,7 @@ class HttpReply:
         self._reader = reader
         self._body: list[bytes] = []
         self._size = 0
-        self._over = False
+        self.over = False
         # A coding that we did not ask for is undone; `raw` is then what it held.
         self._content = response.content
 
@@ -95,18 +98,18 @@ class HttpReply:
 
     async def __anext__(self) -> Sequence[Chunk]:
         reader = self._reader
-        while not self._over:
+        while not self.over:
             if reader.fault is not None:
-                self._over = True
+                self.over = True
                 raise reader.fault
             data = await self._read()
             if data:
                 if chunks := reader.feed(data):
                     return chunks
                 continue
-            self._over = True
+            self.over = True
             if chunks := reader.end():
-                self._over = reader.fault is None
+                self.over = reader.fault is None
                 return chunks
         raise StopAsyncIteration
 
@@ -140,14 +143,14 @@ class HttpReply:
 class _Sending:
     """A request on its way: entering sends it and waits for the reply's head, leaving lets go of the connection."""
 
-    __slots__ = ("_client", "_headers", "_request", "_response", "_wire")
+    __slots__ = ("_client", "_headers", "_reply", "_request", "_response", "_wire")
 
     def __init__(self, client: Client, request: WireRequest, headers: Mapping[str, str], wire: Wire) -> None:
         self._client, self._request, self._headers, self._wire = client, request, headers, wire
 
     async def __aenter__(self) -> HttpReply:
         request, headers = self._request, self._headers
-        data: bytes | AsyncIterator[bytes] = request.body
+        data: bytes | AsyncIterator[bytes] | None = request.body or None
         if len(request.body) > _PIECE:
             # aiohttp warns of whole bodies over 1 MiB: one write of them would hold the event loop up.
             headers = {**headers, "content-length": str(len(request.body))}
@@ -159,13 +162,26 @@ class _Sending:
         except _network() as error:
             raise Overloaded(f"The provider can't be reached ({type(error).__name__}).") from error
         self._response = response
-        return HttpReply(response, self._wire.reader(response.status, response.headers))
+        self._reply = HttpReply(response, self._wire.reader(response.status, response.headers, request.after))
+        return self._reply
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # Read to its end, the connection is back in the pool already; else this closes it.
         self._response.close()
+        leave, reply = self._wire.leave, self._reply
+        if leave is None or reply.over or (farewell := leave(self._request, reply.raw())) is None:
+            return
+        await asyncio.shield(self._say(farewell))
+
+    async def _say(self, farewell: WireRequest) -> None:
+        headers = {**self._headers, "content-length": "0"}
+        with suppress(*_network()):
+            async with asyncio.timeout(_FAREWELL):
+                session = self._client.session
+                async with session.request(farewell.method, farewell.url, headers=headers) as response:
+                    await response.read()
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
@@ -199,7 +215,7 @@ class HttpProvider:
     ) -> WireRequest | None:
         """See the port."""
         wire = self._wire(request.wire)
-        if not spec.resume or not request.stream or wire.resume is None:
+        if not spec.resume or wire.resume is None:
             return None
         return wire.resume(request, received)
 

@@ -3,21 +3,26 @@
 Sources: Gemini API reference "generateContent", "Function calling", "Thinking"; types of the google-genai client 3.4;
 gateways, part 5.
 - Every event of a stream is a whole response object; there is no end mark: a stream without `finishReason` was cut.
+- A candidate's `continuationToken` goes at the top of the same request: the answer goes on from where the token stood
+  (also after `finishReason` CONTINUATION, which is no end), and what came after it comes again. Each request is billed.
 - Usage is a running total, the last one counts. Candidates leave out thoughts, the prompt leaves out what tools read.
 - A blocked prompt answers with `promptFeedback` and no candidate.
 - Thought signatures have no place in a `ToolCall`; replayed calls carry the value that Google gives for such histories.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from shared.adapters.llm import jsontext, said, schemas
+from shared.adapters.llm import jsontext, resuming, said, schemas
 from shared.adapters.llm.openai_chat import headers
 from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire, word
 from shared.core.chunk import Chunk, Citation, Finish, Reasoning, Text, ToolCallPart, Used
+from shared.core.faults import Malformed
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Image, Message, Prompt
 from shared.core.usage import Usage
+from shared.ports.provider import WireRequest
 
 NO_SIGNATURE = "skip_thought_signature_validator"
 """Source: Gemini API, "Thought signatures": for calls of another model or without their signature."""
@@ -35,6 +40,9 @@ _FINISH: dict[str, Finish] = {
     "IMAGE_RECITATION": "content_filter",
     "MODEL_ARMOR": "content_filter",
 }
+_SPOILT = frozenset({"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL"})
+"""Ends that Google gives to what is no answer; another try may well give one."""
+_MORE = "CONTINUATION"
 _LEVEL = {"none": "minimal", "minimal": "minimal", "low": "low", "medium": "medium", "high": "high"}
 
 
@@ -64,6 +72,48 @@ def encode(spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) ->
 def credential(key: str) -> Mapping[str, str]:
     """Gemini's own header."""
     return {"x-goog-api-key": key}
+
+
+def resume(request: WireRequest, received: bytes) -> WireRequest | None:
+    """The same request with the last token. None where there is no token, the answer had ended, or a tool's call came
+    after the token and would come again."""
+    came = resuming.brought(received)
+    head, tail = _at_token(resuming.told(request.after))
+    if _at_token(came)[0]:
+        head, tail = _at_token([*head, *came])
+    elif len(_said(came)) > len(_said(tail)):
+        tail = came  # a resumption that broke before a token of its own: it had begun at the one before
+    token = _token(head[-1]) if head else ""
+    if not token or any(_first(event).get("finishReason", _MORE) != _MORE for event in came):
+        return None
+    if any("functionCall" in part for event in tail for part in _event_parts(event)):
+        return None
+    body = jsontext.read(request.body) | {"continuationToken": token}
+    return replace(request, body=jsontext.write(body), after=resuming.kept([*head, *tail]))
+
+
+def _first(event: Json) -> Json:
+    found: Json = next(iter(event.get("candidates") or ()), {})
+    return found
+
+
+def _token(event: Json) -> str:
+    return word(_first(event).get("continuationToken"))
+
+
+def _event_parts(event: Json) -> Sequence[Json]:
+    return (_first(event).get("content") or {}).get("parts") or ()
+
+
+def _said(events: Sequence[Json], *, thought: bool = False) -> str:
+    parts = [part for event in events for part in _event_parts(event)]
+    return "".join(part.get("text") or "" for part in parts if bool(part.get("thought")) == thought)
+
+
+def _at_token(events: Sequence[Json]) -> tuple[list[Json], list[Json]]:
+    """Events up to the last that has a token, and those after it."""
+    last = max((at for at, event in enumerate(events) if _token(event)), default=-1)
+    return list(events[: last + 1]), list(events[last + 1 :])
 
 
 def _config(spec: ModelSpec, prompt: Prompt) -> Json:
@@ -152,12 +202,20 @@ def _image(image: Image) -> Json:
 class GeminiDecoder(Decoder):
     """Folds responses; a stream is a row of them. Code that Gemini ran and its own tools' calls are not the answer."""
 
-    __slots__ = ("_calls", "_cited")
+    __slots__ = ("_again", "_calls", "_cited")
 
     def __init__(self) -> None:
         super().__init__()
         self._calls = 0
         self._cited: set[str] = set()
+        self._again: dict[bool, str] = {}  # thoughts (True) and text that were handed out and come again
+
+    def go_on(self, events: Sequence[Json]) -> None:
+        """What stands after the last token comes once more; `response_id` is this reply's own."""
+        head, tail = _at_token(events)
+        super().go_on(head)
+        self._again = {thought: _said(tail, thought=thought) for thought in (True, False)}
+        self.response_id = ""
 
     def code(self, error: Mapping[str, Any]) -> str:
         """Gemini's `error.status`."""
@@ -168,7 +226,8 @@ class GeminiDecoder(Decoder):
         if not data.keys() & {"candidates", "promptFeedback", "usageMetadata"}:
             raise KeyError("candidates")
         self.event(data, out)
-        self.finish = self.finish or "other"
+        if _first(data).get("finishReason") != _MORE:
+            self.finish = self.finish or "other"
 
     def event(self, data: Json, out: list[Chunk]) -> None:
         """One response, or one piece of it."""
@@ -185,6 +244,10 @@ class GeminiDecoder(Decoder):
     def _candidate(self, candidate: Json, out: list[Chunk]) -> None:
         for part in (candidate.get("content") or {}).get("parts") or ():
             if text := part.get("text"):
+                if self._again:
+                    text = self._new(text, bool(part.get("thought")))
+                    if not text:
+                        continue
                 out.append(Reasoning("" + text) if part.get("thought") else Text("" + text))
             elif (call := part.get("functionCall")) is not None:
                 self._call(call, out)
@@ -194,11 +257,36 @@ class GeminiDecoder(Decoder):
             if url and url not in self._cited:
                 self._cited.add(url)
                 out.append(Citation("" + url, word(source.get("title"))))
-        if reason := candidate.get("finishReason"):
-            finish = _FINISH.get(reason, "other")
-            self.finish = finish
+        if (reason := candidate.get("finishReason")) and reason != _MORE:
+            self._ended(reason)
         if self.finish == "stop" and self._calls:
             self.finish = "tool_calls"
+
+    def _ended(self, reason: str) -> None:
+        if reason in _SPOILT:
+            raise Malformed(
+                "Gemini's answer broke its own format.", provider_status=200, provider_code=reason
+            )
+        if self._again.get(False):
+            raise Malformed("Gemini ended the answer before the place where it had broken off.")
+        self.finish = _FINISH.get(reason, "other")
+
+    def _new(self, text: str, thought: bool) -> str:
+        """What of a text was not handed out before the answer was taken up again. Raises Malformed where it goes on
+        with other words: nothing of it may be shown then."""
+        if not thought:
+            self._again[True] = ""
+        before = self._again[thought]
+        if before.startswith(text):
+            self._again[thought] = before[len(text) :]
+            return ""
+        if not text.startswith(before):
+            if thought:
+                before = ""  # summaries of thinking are worded anew
+            else:
+                raise Malformed("Gemini took the answer up with other words than it had broken off with.")
+        self._again[thought] = ""
+        return text[len(before) :]
 
     def _call(self, call: Json, out: list[Chunk]) -> None:
         """A call comes whole. Where Gemini gives no id, ours is made of the response's, so that it is the same on
@@ -220,4 +308,4 @@ def usage_of(report: Mapping[str, Any]) -> Usage:
     )
 
 
-WIRE = Wire("gemini", encode, GeminiDecoder, credential)
+WIRE = Wire("gemini", encode, GeminiDecoder, credential, resume)

@@ -4,13 +4,18 @@ Sources: OpenAI API reference "Responses" and "Streaming events"; types of the o
 - The terminal event (`response.completed`, `.incomplete`, `.failed`) carries the whole response with its usage: what
   the deltas did not bring comes from there. There is no `[DONE]`.
 - What the provider runs itself (search, code, MCP, tool search) stands among the output items and is no tool call.
+- `background` responses go on when a connection breaks: `GET /responses/{id}?stream=true&starting_after=<n>` gives the
+  events after number n. They are stored at OpenAI, so only a spec that says `resume` asks for them; who leaves one has
+  to cancel it.
 - Errors after a 200: an event `error`, or `response.failed` with `response.error`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
-from shared.adapters.llm import jsontext, said, schemas
+from shared.adapters.llm import jsontext, resuming, said, schemas
 from shared.adapters.llm.failures import failure
 from shared.adapters.llm.openai_chat import headers, tool_choice
 from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire, bearer, word
@@ -19,18 +24,22 @@ from shared.core.faults import Rejected
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Message, Prompt, Tool, ToolCall
 from shared.core.usage import Usage
+from shared.ports.provider import WireRequest
 
 _CALLS = ("function_call", "custom_tool_call")
 _INCOMPLETE: dict[str, Finish] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
 def encode(spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) -> Encoded:
-    """The request; nothing is stored at OpenAI. Raises Rejected for stop sequences, which this wire lacks."""
+    """The request; nothing is stored at OpenAI but where `spec.resume` asks for it. Raises Rejected for stop sequences,
+    which this wire lacks."""
     said.no_continuing(spec, prompt)
     if prompt.stop:
         raise Rejected(f"{spec.name} takes no stop sequences.", param="stop")
     body: Json = {"model": spec.native, "input": _input(prompt), "store": False, "stream": stream}
     body |= said.sampling(spec, prompt, ("temperature", "top_p"))
+    if stream and spec.resume:
+        body |= {"store": True, "background": True}
     if stream:
         body["stream_options"] = {"include_obfuscation": False}
     if prompt.max_output is not None:
@@ -56,6 +65,38 @@ def encode(spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) ->
             body["parallel_tool_calls"] = False
     sent = {**headers(stream), "x-client-request-id": request_id}
     return Encoded("/responses", sent, jsontext.write(body))
+
+
+def resume(request: WireRequest, received: bytes) -> WireRequest | None:
+    """The events after the last one that came. None where not even the response's id had come."""
+    events = [*resuming.told(request.after), *resuming.brought(received)]
+    numbers = [event["sequence_number"] for event in events if type(event.get("sequence_number")) is int]
+    found = _id(events)
+    if not found or not numbers:
+        return None
+    url = f"{_address(request, found)}?stream=true&starting_after={max(numbers)}"
+    sent = {name: value for name, value in request.headers.items() if name != "content-type"}
+    return replace(request, url=url, headers=sent, body=b"", method="GET", after=resuming.kept(events))
+
+
+def leave(request: WireRequest, received: bytes) -> WireRequest | None:
+    """What ends a response that would go on without its reader; None for one that ends with its connection."""
+    if not request.after and b'"background":true' not in request.body:
+        return None
+    found = _id([*resuming.told(request.after), *resuming.brought(received)])
+    url = f"{_address(request, found)}/cancel"
+    return replace(request, url=url, body=b"", method="POST", after=b"") if found else None
+
+
+def _id(events: list[Json]) -> str:
+    named = (event["response"].get("id") for event in events if isinstance(event.get("response"), dict))
+    return next(filter(None, map(word, named)), "")
+
+
+def _address(request: WireRequest, identifier: str) -> str:
+    """Where a response is kept; the request is the one that made it, or one that took it up."""
+    collection = request.url if request.method == "POST" else request.url.partition("?")[0].rpartition("/")[0]
+    return f"{collection}/{quote(identifier, safe='')}"
 
 
 def _tool(tool: Tool) -> Json:
@@ -251,4 +292,4 @@ class ResponsesDecoder(Decoder):
                 return "other"
 
 
-WIRE = Wire("openai-responses", encode, ResponsesDecoder, bearer)
+WIRE = Wire("openai-responses", encode, ResponsesDecoder, bearer, resume, leave)

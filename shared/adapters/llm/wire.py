@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from shared.adapters.llm import jsontext
 from shared.adapters.llm.failures import failure
+from shared.adapters.llm.resuming import told
 from shared.adapters.llm.sse import Event, SseReader
 from shared.core.chunk import Chunk, Ended, Finish
 from shared.core.faults import Cut, Malformed, ProviderFault
@@ -63,6 +64,11 @@ class Decoder(ABC):
     @abstractmethod
     def whole(self, data: Json, out: list[Chunk]) -> None:
         """Fold a reply that came in one piece."""
+
+    def go_on(self, events: Sequence[Json]) -> None:
+        """These events were handed out by another reader: what follows them is new."""
+        for event in events:
+            self.event(event, [])
 
     def code(self, error: Mapping[str, Any]) -> str:
         """The provider's own word for what failed: OpenAI's `code`, else `type`."""
@@ -255,10 +261,16 @@ class Wire:
     credential: Callable[[str], Mapping[str, str]]
     resume: Callable[[WireRequest, bytes], WireRequest | None] | None = None
     """What takes a broken reply to the request up, made of the bytes received: see `Provider.resume`."""
+    leave: Callable[[WireRequest, bytes], WireRequest | None] | None = None
+    """What stops the provider where closing the connection does not, made of the request and the bytes received."""
 
-    def reader(self, status: int, headers: Mapping[str, str]) -> Reader:
-        """A reader for one reply of this HTTP status and these response headers."""
-        return Reader(self.decoder(), status, headers)
+    def reader(self, status: int, headers: Mapping[str, str], after: bytes = b"") -> Reader:
+        """A reader for one reply of this HTTP status and these response headers; with `after` (`WireRequest`), for
+        one that goes on from there."""
+        decoder = self.decoder()
+        if after:
+            decoder.go_on(told(after))
+        return Reader(decoder, status, headers)
 
 
 def word(value: object) -> str:
