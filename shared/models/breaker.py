@@ -207,7 +207,7 @@ class Breaker:
         # A late probe of this opening counts, also where another took its place: answers longer than `probe` must
         # be able to close it. A call that began before it opened proves nothing.
         if self.until and turn > self.opened:
-            self.until = self.again = self.lapse = self.streak = 0
+            self.until = self.again = self.lapse = 0
             self.why = ""
             self.slots = {}
 

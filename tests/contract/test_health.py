@@ -181,6 +181,98 @@ async def test_the_probe_of_a_dead_process_frees_itself(containers: Containers) 
     assert await containers.other.probe(LUNA)
 
 
+async def test_a_slow_probe_counts_when_it_succeeds(containers: Containers) -> None:
+    """Also where it lapsed and another took its place: else answers that are long could never close a breaker."""
+    containers.clock.pass_(await containers.open_up(LUNA))
+    assert await containers.one.probe(LUNA)
+    containers.clock.pass_(RULES.probe / 1000)
+    assert await containers.other.probe(LUNA)
+    containers.one.report(report(LUNA))
+    await containers.seen()
+    assert containers.states(LUNA) == ("closed", "closed")
+    containers.other.report(report(LUNA, "provider_timeout"))  # one fault of a closed breaker
+    await containers.seen()
+    assert containers.states(LUNA) == ("closed", "closed")
+
+
+async def test_a_slow_probe_says_nothing_when_it_fails(containers: Containers) -> None:
+    """The one that took its place is still under way."""
+    containers.clock.pass_(await containers.open_up(LUNA))
+    assert await containers.one.probe(LUNA)
+    containers.clock.pass_(RULES.probe / 1000)
+    assert await containers.other.probe(LUNA)
+    containers.one.report(report(LUNA, "provider_timeout"))
+    await containers.seen()
+    assert containers.states(LUNA) == ("probing", "probing")
+
+
+async def test_a_closed_breaker_starts_afresh(containers: Containers) -> None:
+    """Neither its faults nor its long open times are held against it."""
+    containers.clock.pass_(await containers.open_up(LUNA))
+    for fault, wait in (("provider_cut", 2.5 * RULES.first / 1000), ("", 0.0)):
+        assert await containers.one.probe(LUNA)
+        containers.one.report(report(LUNA, fault))
+        await containers.seen()
+        containers.clock.pass_(wait)
+    for _ in range(2):
+        containers.other.report(report(LUNA))
+        containers.one.report(report(LUNA, "provider_cut"))
+        await containers.seen()
+    assert containers.states(LUNA) == ("closed", "closed")
+    assert await containers.open_up(LUNA) <= 1.2 * RULES.first / 1000
+
+
+async def test_half_of_the_calls_of_half_a_minute_open_it(containers: Containers) -> None:
+    """Of all containers together, whatever lies between; what is older does not count."""
+    gap = (RULES.window + RULES.slot) / 1000
+    for passed, state in ((gap, "closed"), (0.0, "open")):
+        for number in range(5):
+            containers.one.report(report(LUNA, "" if number % 2 else "provider_cut"))
+            await containers.seen()
+        containers.clock.pass_(passed)
+        containers.other.report(report(LUNA))
+        containers.other.report(report(LUNA, "provider_cut"))
+        await containers.seen()
+        assert containers.states(LUNA) == (state, state)
+        containers.clock.pass_(passed)
+
+
+@pytest.mark.parametrize(("slots", "state"), [(5, "open"), (6, "closed")])
+async def test_a_window_moves_on_by_slots(containers: Containers, slots: int, state: str) -> None:
+    """A fault counts for 25 to 30 seconds."""
+    for wait, fault in (
+        (slots * RULES.slot / 1000, "provider_cut"),
+        (0, ""),
+        (0, "provider_cut"),
+        (0, ""),
+        (0, ""),
+        (0, ""),
+    ):
+        containers.one.report(report(LUNA, fault))
+        await containers.seen()
+        containers.clock.pass_(wait)
+    containers.one.report(report(LUNA, "provider_cut"))  # three of seven
+    containers.one.report(report(LUNA))
+    await containers.seen()
+    assert containers.states(LUNA) == ("closed", "closed")
+    containers.one.report(report(LUNA, "provider_cut"))  # four of nine …
+    await containers.seen()
+    assert containers.states(LUNA) == ("closed", "closed")
+    containers.one.report(report(LUNA, "provider_cut"))  # five of ten, or four of nine
+    await containers.seen()
+    assert containers.states(LUNA) == (state, state)
+
+
+async def test_blame_lapses(containers: Containers) -> None:
+    """Two models out of reach half a minute apart are two troubles."""
+    containers.one.report(report(LUNA, "provider_overloaded", unreachable=True))
+    await containers.seen()
+    containers.clock.pass_(RULES.window / 1000)
+    containers.one.report(report(SOL, "provider_overloaded", unreachable=True))
+    await containers.seen()
+    assert containers.states(LUNA) == ("closed", "closed")
+
+
 async def test_a_refused_credential_takes_the_provider_out(containers: Containers) -> None:
     """All its models, in all containers, after one fault; other providers stay."""
     containers.one.report(report(LUNA, "provider_unauthorised"))

@@ -50,7 +50,7 @@ local function failed(b, mark, turn)
 end
 local function answered(b, turn)
   if b['until'] > 0 and turn > b.opened then
-    b['until'], b.again, b.lapse, b.streak, b.why, b.slots = 0, 0, 0, 0, '', {}
+    b['until'], b.again, b.lapse, b.why, b.slots = 0, 0, 0, '', {}
   end
 end
 local function free(b, turn)
