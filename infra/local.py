@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +18,7 @@ from shared.adapters.embedded.home import Servers
 from shared.adapters.postgres.database import Database
 from shared.adapters.postgres.keys import PostgresKeys
 from shared.adapters.postgres.log import PostgresLog
+from shared.adapters.sealed import fresh_key
 from shared.core.faults import Conflict
 from shared.core.ids import KeyId, TenantId
 from shared.core.tenant import Scope
@@ -38,6 +39,8 @@ class Home:
     tenant: TenantId
     key: str
     """The demo tenant's API key, an operator's: for the person at this machine."""
+    secret_key: str = field(repr=False)
+    """What CHATSMART_SECRET_KEY would hold: encrypts this home's secrets at rest."""
     servers: Servers | None
 
 
@@ -65,7 +68,8 @@ async def home(
             assert servers is not None
             redis_url = servers.redis_dsn()
         key = await _seed(folder, database_url)
-        yield Home(database_url, database_admin_url, redis_url, DEMO_TENANT, key, servers)
+        secret_key = await asyncio.to_thread(_kept, folder / "secret.key", fresh_key)
+        yield Home(database_url, database_admin_url, redis_url, DEMO_TENANT, key, secret_key, servers)
     finally:
         if servers is not None:
             await asyncio.shield(asyncio.to_thread(servers.stop))
@@ -108,7 +112,7 @@ async def _seed(folder: Path, database_url: str) -> str:
     """The demo tenant and its key: the same at every start, written to a file that only its owner reads."""
     database = await Database.open(database_url, size=1)
     try:
-        key = await asyncio.to_thread(_demo_key, folder)
+        key = await asyncio.to_thread(_kept, folder / "key", lambda: KEY_PREFIX + secrets.token_urlsafe(32))
         digest = sha256(key.encode()).digest()
         await PostgresLog(database).ensure_partitions()
         keys = PostgresKeys(database)
@@ -138,13 +142,13 @@ async def _create(keys: PostgresKeys, demo: ApiKey, digest: bytes) -> bool:
     return True
 
 
-def _demo_key(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "key"
-    fresh = path.with_name(f"key.{os.getpid()}")
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """A line that is made once, in a file that only its owner reads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
     if not path.exists():
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(KEY_PREFIX + secrets.token_urlsafe(32) + "\n")
+            file.write(make() + "\n")
         with contextlib.suppress(FileExistsError):
             os.link(fresh, path)  # whole or not at all, and the first of two starts wins
         fresh.unlink()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from functions.jobs import idempotency, orphans, partitions, seal
+from functions.jobs import idempotency, orphans, partitions, retention, seal
 
 if TYPE_CHECKING:
     from shared.bootstrap import Services
@@ -18,6 +18,7 @@ JOBS: tuple[tuple[str, Job, float], ...] = (
     ("seal", seal.run, seal.EVERY_SECONDS),
     ("partitions", partitions.run, partitions.EVERY_SECONDS),
     ("idempotency", idempotency.run, idempotency.EVERY_SECONDS),
+    ("retention", retention.run, retention.EVERY_SECONDS),
 )
 _LINES = structlog.get_logger("chatsmart")
 

@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,9 +133,10 @@ async def _grounds(settings: Settings, stack: AsyncExitStack) -> "tuple[Home, Se
     await imports
     if providers is not None:
         settings = settings.with_simulator(await providers.base())
-    return home, settings.with_stores(
+    settings = settings.with_stores(
         database=home.database_url, redis=home.redis_url, admin=home.database_admin_url
     )
+    return home, replace(settings, secret_key=settings.secret_key or home.secret_key)
 
 
 def _import_web() -> None:

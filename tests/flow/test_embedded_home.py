@@ -423,7 +423,8 @@ async def test_make_ups_home_seeds_once(folder: Path) -> None:
             assert listed[0].hint == home.key[-4:]
     assert keys[0] == keys[1]
     assert keys[0].startswith("cs_")
-    assert (folder / "key").stat().st_mode & 0o777 == 0o600
+    for name in ("key", "secret.key"):
+        assert (folder / name).stat().st_mode & 0o777 == 0o600
 
 
 async def test_two_first_starts_at_once_agree(folder: Path) -> None:
