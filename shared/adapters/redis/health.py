@@ -85,6 +85,8 @@ class RedisHealth:
         self._picture = Picture()
         self._own = Minutes()
         self._turns: dict[str, Turns] = {}
+        self._unshared: set[str] = set()
+        """Probes that Redis did not give, so that it must not hear of their turns."""
         self._pending: deque[_Told] = deque(maxlen=_MOST)
         self._sending: _Batch | None = None
         self._number = 0
@@ -123,6 +125,9 @@ class RedisHealth:
         now, mark = self._now(), mark_of(report)
         turns = self._turns.pop(report.model, NO_TURNS)
         self._picture.hear(report.model, report.provider, mark, now, turns)
+        if report.model in self._unshared:
+            self._unshared.discard(report.model)
+            turns = NO_TURNS
         told = _Told(report.model, report.provider, mark, turns, report.first_token_ms, now)
         self._pending.append(told)
         if mark.kind == "fault" or turns != NO_TURNS:
@@ -146,6 +151,7 @@ class RedisHealth:
         given, turns = bool(answer[0]), Turns(answer[1], answer[2])
         if given and any(turns):
             self._turns[spec.name] = turns
+            self._unshared.discard(spec.name)
             self._picture.taken(spec.name, spec.provider, turns, self._now())
         return given
 
@@ -279,6 +285,7 @@ class RedisHealth:
         turns = self._picture.take(spec.name, spec.provider, self._now())
         if turns is not None and any(turns):
             self._turns[spec.name] = turns
+            self._unshared.add(spec.name)
         return turns is not None
 
     def _keys(self, now: int) -> list[str]:
