@@ -128,6 +128,29 @@ async def test_writers_of_one_run_do_not_overwrite_each_other(log: Log, tenant: 
     assert len(await log.tape(tenant, run())) == 1
 
 
+async def test_one_that_cannot_be_written_fails_none_beside_it(log: Log, tenant: TenantId) -> None:
+    """Appends of several runs at the same time stand and fall each by itself, whatever shares a transaction."""
+    await log.append([entry(tenant, of=run(3))])
+    bad = [entry(tenant, of=run(3), fault="other"), entry(tenant, of=run(4), actor="a\x00b")]
+    good = [[entry(tenant, of=run(n)), entry(tenant, 2, of=run(n))] for n in (1, 2, 5, 6)]
+    found = await asyncio.gather(
+        *(log.append(batch) for batch in (good[0], good[1], [bad[0]], good[2], [bad[1]], good[3])),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in found] == [
+        type(None),
+        type(None),
+        OurFault,
+        type(None),
+        OurFault,
+        type(None),
+    ]
+    for batch in good:
+        assert await log.tape(tenant, batch[0].run) == tuple(batch)
+    assert await log.tape(tenant, run(3)) == (entry(tenant, of=run(3)),)
+    assert await log.tape(tenant, run(4)) == ()
+
+
 async def test_what_was_spent_counts_runs_by_their_end(
     log: PostgresLog | MemoryLog, tenant: TenantId, other_tenant: TenantId
 ) -> None:

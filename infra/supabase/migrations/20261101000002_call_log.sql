@@ -36,13 +36,15 @@ create table public.call_log (
   total_ms integer,
   actor text not null default '',
   -- the transaction that wrote the row: seals cover ranges of these, so that a late commit can't slip behind a seal
-  xid xid8 not null default pg_current_xact_id(),
-  primary key (tenant_id, run_id, position, at)
+  xid xid8 not null default pg_current_xact_id()
 ) partition by range (at);
 comment on column public.call_log.cost_micros is 'Micro-dollars. Null is unpriced, which blocks an invoice; it is not 0.';
 create index call_log_newest on public.call_log (tenant_id, at desc);
 create index call_log_sealing on public.call_log (tenant_id, xid);
 create index call_log_ends on public.call_log (tenant_id, at) where kind = 'end';
+-- The last one, because of indexes that look equally good the planner takes the youngest: on a month that is still
+-- empty all do, and a plan made then is kept while the month fills. Any other would read all that a tenant has.
+alter table public.call_log add primary key (tenant_id, run_id, position, at);
 alter table public.call_log enable row level security;
 alter table public.call_log force row level security;
 revoke all on public.call_log from public, anon, authenticated, service_role;
@@ -74,26 +76,78 @@ create trigger no_change before update or delete on public.call_log
 create trigger no_truncate before truncate on public.call_log
   for each statement execute function app.refuse_change();
 
--- A position is taken once. The primary key can't say so, because it must hold the partition's column too.
+-- A position is taken once. The primary key can't say so, because it must hold the partition's column too. Once for a
+-- statement: rows of many runs are written by one.
 create function app.one_entry_a_position() returns trigger
 language plpgsql
 set search_path = ''
 as $$
 begin
-  -- two writers of one run (a process thought dead, and whoever resumed its work) come one after the other
-  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(new.run_id, 0));
+  -- Two writers of one run (a process thought dead, and whoever resumed its work) come one after the other: whoever
+  -- is second sees the rows of the first. Locks in one order, or two statements with the same runs could hold each
+  -- other up.
+  perform pg_catalog.pg_advisory_xact_lock(one.lock)
+  from (
+    select distinct pg_catalog.hashtextextended(a.run_id, 0) as lock from added as a order by 1
+  ) as one;
+  -- 'offset 1' is the second row at a position; it also keeps the look-up one by one, by the primary key.
   if exists (
-    select from public.call_log as e
-    where e.tenant_id = new.tenant_id and e.run_id = new.run_id and e.position = new.position
+    select from added as a cross join lateral (
+      select from public.call_log as e
+      where e.tenant_id = a.tenant_id and e.run_id = a.run_id and e.position = a.position
+      offset 1
+    ) as other
   ) then
-    raise exception 'position % of run % is taken', new.position, new.run_id using errcode = 'unique_violation';
+    raise exception 'a position of a run is taken' using errcode = 'unique_violation';
   end if;
-  return new;
+  return null;
 end
 $$;
 revoke all on function app.one_entry_a_position() from public;
-create trigger one_entry_a_position before insert on public.call_log
-  for each row execute function app.one_entry_a_position();
+create trigger one_entry_a_position after insert on public.call_log
+  referencing new table as added
+  for each statement execute function app.one_entry_a_position();
+
+-- Rows of one tenant, all or none, in one statement and so in one round trip: it confines itself to the tenant as every
+-- transaction of the app does, for as long as the transaction goes on. `facts` is a JSON array of objects, columns that
+-- have their default left out; what JSON can't carry unchanged (bytes, and JSON text itself) stands in arrays beside it.
+create function app.append(tenant uuid, facts json, bodies json[], requests bytea[], responses bytea[]) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform pg_catalog.set_config('role', 'authenticated', true), pg_catalog.set_config(
+    'request.jwt.claims', pg_catalog.format('{"role":"authenticated","tenant_id":"%s"}', tenant), true);
+  insert into public.call_log (
+    tenant_id, run_id, position, at, trace_id, kind, step, key, occurrence, attempt, leg, model, provider, request,
+    response, body, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, searches,
+    reported_cost_micros, provenance, cost_micros, finish, fault, first_token_ms, total_ms, actor
+  )
+  select
+    tenant, f.run_id, f.position, f.at, f.trace_id, f.kind, coalesce(f.step, ''), coalesce(f.key, ''),
+    coalesce(f.occurrence, 0), coalesce(f.attempt, 0), coalesce(f.leg, 0), coalesce(f.model, ''),
+    coalesce(f.provider, ''), f.request, f.response, f.body, f.input_tokens, f.cache_read_tokens,
+    f.cache_write_tokens, f.output_tokens, f.reasoning_tokens, f.searches, f.reported_cost_micros, f.provenance,
+    f.cost_micros, coalesce(f.finish, ''), coalesce(f.fault, ''), f.first_token_ms, f.total_ms,
+    coalesce(f.actor, '')
+  from rows from (
+    json_to_recordset(facts) as (
+      run_id text, position integer, at timestamptz, trace_id text, kind text, step text, key text,
+      occurrence integer, attempt integer, leg integer, model text, provider text, input_tokens bigint,
+      cache_read_tokens bigint, cache_write_tokens bigint, output_tokens bigint, reasoning_tokens bigint,
+      searches bigint, reported_cost_micros bigint, provenance text, cost_micros bigint, finish text, fault text,
+      first_token_ms integer, total_ms integer, actor text),
+    unnest(bodies),
+    unnest(requests),
+    unnest(responses)
+  ) as f (
+    run_id, position, at, trace_id, kind, step, key, occurrence, attempt, leg, model, provider, input_tokens,
+    cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, searches, reported_cost_micros,
+    provenance, cost_micros, finish, fault, first_token_ms, total_ms, actor, body, request, response);
+end
+$$;
+revoke all on function app.append(uuid, json, json[], bytea[], bytea[]) from public;
+grant execute on function app.append(uuid, json, json[], bytea[], bytea[]) to chatsmart_app;
 
 
 -- Policies of the parent don't cover a partition that is named directly: partitions live in a schema that nobody is

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
 
 from shared.adapters.postgres.database import Connection, Database, Record, text_of
+from shared.adapters.postgres.group import Groups
 from shared.adapters.postgres.queries import load
 from shared.core.entry import Entry
 from shared.core.faults import OurFault
@@ -16,6 +17,30 @@ from shared.core.money import Micros
 from shared.core.usage import Usage
 
 _SQL = load("log")
+_PLAIN = (
+    "step", "key", "occurrence", "attempt", "leg", "model", "provider", "finish", "fault", "actor",
+)  # fmt: skip
+"""Columns that are left out where they are empty or 0: that is their default."""
+_USED = (
+    ("input_tokens", "input"),
+    ("cache_read_tokens", "cache_read"),
+    ("cache_write_tokens", "cache_write"),
+    ("output_tokens", "output"),
+    ("reasoning_tokens", "reasoning"),
+    ("searches", "searches"),
+    ("reported_cost_micros", "reported_cost_micros"),
+    ("provenance", "provenance"),
+)
+"""Columns, and where a Usage has them."""
+
+
+class Packed(NamedTuple):
+    """Rows on their way: objects of a JSON array, and beside them, row by row, what JSON can't carry unchanged."""
+
+    facts: str
+    bodies: list[str]
+    requests: list[bytes]
+    responses: list[bytes]
 
 
 class PostgresLog:
@@ -23,6 +48,7 @@ class PostgresLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._groups: Groups[Packed] = Groups(self._write)
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """See the port. The very same entries a second time (a retry after a lost answer) are taken as written."""
@@ -30,10 +56,20 @@ class PostgresLog:
             return
         tenant = one_tenant(entries)
         try:
-            async with self._database.tenant(tenant) as connection:
-                await write(connection, entries)
+            await self._groups.append(tenant, packed(entries))
         except asyncpg.UniqueViolationError:
             await self.check_written(entries)
+
+    async def _write(self, tenant: TenantId, group: Sequence[Packed]) -> None:
+        """One statement, and so one transaction. Sent again where the connection is lost: positions are taken once."""
+        await self._database.call(
+            _SQL["append"],
+            tenant,
+            f"[{','.join([rows.facts for rows in group])}]",
+            [body for rows in group for body in rows.bodies],
+            [request for rows in group for request in rows.requests],
+            [response for rows in group for response in rows.responses],
+        )
 
     async def tape(self, tenant: TenantId, run: RunId) -> tuple[Entry, ...]:
         """See the port."""
@@ -44,9 +80,9 @@ class PostgresLog:
     async def check_written(self, entries: Sequence[Entry]) -> None:
         """Raises OurFault unless the log holds exactly these entries already."""
         for run in {entry.run for entry in entries}:
-            stored = {entry.position: _row(entry) for entry in await self.tape(entries[0].tenant, run)}
+            stored = {entry.position: _whole(entry) for entry in await self.tape(entries[0].tenant, run)}
             for entry in entries:
-                if entry.run == run and stored.get(entry.position) != _row(entry):
+                if entry.run == run and stored.get(entry.position) != _whole(entry):
                     raise OurFault(f"Position {entry.position} of {run} is already written, and otherwise.")
 
     async def open_runs(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
@@ -78,51 +114,48 @@ def one_tenant(entries: Sequence[Entry]) -> TenantId:
 
 async def write(connection: Connection, entries: Sequence[Entry]) -> None:
     """Append inside a transaction that somebody else ends."""
-    if len(entries) == 1:
-        await connection.execute(_SQL["append"], *_row(entries[0]))
-    elif entries:
-        await connection.executemany(_SQL["append"], [_row(entry) for entry in entries])
+    if entries:
+        rows = packed(entries)
+        await connection.execute(_SQL["insert"], one_tenant(entries), f"[{rows.facts}]", *rows[1:])
 
 
-def _row(entry: Entry) -> tuple[Any, ...]:
-    used = entry.usage
-    usage: tuple[Any, ...] = (None,) * 8
-    if used is not None:
-        usage = (
-            used.input,
-            used.cache_read,
-            used.cache_write,
-            used.output,
-            used.reasoning,
-            used.searches,
-            used.reported_cost_micros,
-            used.provenance,
-        )
-    return (
-        entry.tenant,
-        entry.run,
-        entry.position,
-        entry.at,
-        entry.trace,
-        entry.kind,
-        entry.step,
-        entry.key,
-        entry.occurrence,
-        entry.attempt,
-        entry.leg,
-        entry.model,
-        entry.provider,
-        entry.request,
-        entry.response,
-        text_of(entry.body),
-        *usage,
-        entry.cost,
-        entry.finish,
-        entry.fault,
-        entry.first_token_ms,
-        entry.total_ms,
-        entry.actor,
+def packed(entries: Sequence[Entry]) -> Packed:
+    """Entries as `app.append` takes them. Raises OurFault for what JSON can't hold."""
+    return Packed(
+        text_of([_facts(entry) for entry in entries])[1:-1],
+        [text_of(entry.body) for entry in entries],
+        [entry.request for entry in entries],
+        [entry.response for entry in entries],
     )
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    """The columns that are not at their default."""
+    facts: dict[str, Any] = {
+        "run_id": entry.run,
+        "position": entry.position,
+        "at": entry.at,
+        "trace_id": entry.trace,
+        "kind": entry.kind,
+    }
+    for name in _PLAIN:
+        if value := getattr(entry, name):
+            facts[name] = value
+    if entry.cost is not None:
+        facts["cost_micros"] = entry.cost
+    if entry.first_token_ms is not None:
+        facts["first_token_ms"] = entry.first_token_ms
+    if entry.total_ms is not None:
+        facts["total_ms"] = entry.total_ms
+    used = entry.usage
+    if used is not None:
+        facts |= {column: getattr(used, name) for column, name in _USED if getattr(used, name) is not None}
+    return facts
+
+
+def _whole(entry: Entry) -> tuple[Any, ...]:
+    """All of an entry, its body as it is stored."""
+    return entry.tenant, text_of(_facts(entry)), text_of(entry.body), entry.request, entry.response
 
 
 def _entry(row: Record) -> Entry:

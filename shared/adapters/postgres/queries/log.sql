@@ -1,13 +1,34 @@
 -- name: append
--- One entry. Sent for many at once: one prepared statement, all rows in one packet.
+-- Entries of one tenant in a transaction of their own, which is this statement: one round trip, the commit in it.
+select app.append($1, $2, $3, $4, $5)
+
+-- name: insert
+-- The same rows inside a transaction that is the tenant's already (app.append in the migration says what they are).
 insert into public.call_log (
   tenant_id, run_id, position, at, trace_id, kind, step, key, occurrence, attempt, leg, model, provider, request,
   response, body, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, searches,
   reported_cost_micros, provenance, cost_micros, finish, fault, first_token_ms, total_ms, actor
-) values (
-  $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-  $26, $27, $28, $29, $30
 )
+select
+  $1::uuid, f.run_id, f.position, f.at, f.trace_id, f.kind, coalesce(f.step, ''), coalesce(f.key, ''),
+  coalesce(f.occurrence, 0), coalesce(f.attempt, 0), coalesce(f.leg, 0), coalesce(f.model, ''),
+  coalesce(f.provider, ''), f.request, f.response, f.body, f.input_tokens, f.cache_read_tokens, f.cache_write_tokens,
+  f.output_tokens, f.reasoning_tokens, f.searches, f.reported_cost_micros, f.provenance, f.cost_micros,
+  coalesce(f.finish, ''), coalesce(f.fault, ''), f.first_token_ms, f.total_ms, coalesce(f.actor, '')
+from rows from (
+  json_to_recordset($2) as (
+    run_id text, position integer, at timestamptz, trace_id text, kind text, step text, key text, occurrence integer,
+    attempt integer, leg integer, model text, provider text, input_tokens bigint, cache_read_tokens bigint,
+    cache_write_tokens bigint, output_tokens bigint, reasoning_tokens bigint, searches bigint,
+    reported_cost_micros bigint, provenance text, cost_micros bigint, finish text, fault text, first_token_ms integer,
+    total_ms integer, actor text),
+  unnest($3::json[]),
+  unnest($4::bytea[]),
+  unnest($5::bytea[])
+) as f (
+  run_id, position, at, trace_id, kind, step, key, occurrence, attempt, leg, model, provider, input_tokens,
+  cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, searches, reported_cost_micros, provenance,
+  cost_micros, finish, fault, first_token_ms, total_ms, actor, body, request, response)
 
 -- name: tape
 -- All entries of a run. The tenant is named for the index's sake; the policy confines anyway.
