@@ -20,8 +20,9 @@ def names() -> list[str]:
 
 
 def bench(asked: list[str]) -> None:
-    """Run them. Each prints JSON lines `{"name", "value", "unit", …}`, with `limit` and `ratio` (value over limit or
-    over what it is compared with) where there are such. Raises Trouble where one fails or a limit is passed."""
+    """Run them. Each prints JSON lines `{"name", "value", "unit", …}`, with `limit` (or `at_least`) and `ratio` (value
+    over limit or over what it is compared with) where there are such. Raises Trouble where one fails or a figure
+    misses its limit."""
     known = names()
     unknown = sorted(set(asked) - set(known))
     if unknown:
@@ -56,6 +57,7 @@ def _within(line: str) -> bool:
     """Whether a figure keeps its limit. Raises nothing: a line that is no JSON object is a failure."""
     try:
         figure = json.loads(line)
-        return "limit" not in figure or float(figure["value"]) <= float(figure["limit"])
+        value = float(figure["value"])
+        return value <= float(figure.get("limit", value)) and value >= float(figure.get("at_least", value))
     except (ValueError, TypeError, KeyError):
         return False

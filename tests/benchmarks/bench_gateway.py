@@ -1,103 +1,251 @@
-"""What the gateway adds to a provider's own answer: authentication, budget, call log, adapters, failover, all on.
+"""What the gateway adds to a provider's own answer, everything on: authentication, routing, budget, rate limit, call
+log with its durable rows, usage, failover and splice.
 
-    python -m tests.benchmarks.bench_gateway
+    python -m tests.benchmarks.bench_gateway [part …]        parts: answer, burst, ten, hundred
 
-A loopback provider answers at once; the same requests go to it directly and through `/v1/chat/completions`, in one
-run. The gateway process is held to one core, the provider and the load generator to the other. JSON lines: latencies
-in milliseconds, CPU seconds of the gateway process per 1,000 requests.
+A loopback provider (`upstream.py`) answers; the same requests go to it directly and through `/v1/chat/completions`, in
+one run. The gateway process is held to one core; the provider, Postgres, Redis and the load generator to the others.
+JSON lines: latencies in milliseconds, seconds of processor time of the gateway process per 1,000 answers. `limit` and
+`at_least` are the figures asked for, taken from the peers' (LiteLLM 87 answers a second a core, Portkey 525).
 """
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import uvloop
 
-from tests.benchmarks.load import Tally, Target, closed_loop, paced, percentile
+from tests.benchmarks import upstream
+from tests.benchmarks.load import Connection, Tally, Target, closed_loop, paced, percentile
 from tests.flow.started import started
 
 QUESTION = "Describe in about fifty words how a lighthouse lens gathers and throws its light over the sea."
-TOKENS = 64
-SECONDS = 3.0
+MODEL = "gpt-6-luna"
+SECONDS = 4.0
+WARM = 1.0
+CLIENTS = 32
+LENGTH = upstream.TOKENS * upstream.GAP
+"""Seconds that a paced answer takes."""
 
 
-def targets(url: str, key: str, provider: str, *, stream: bool) -> tuple[Target, Target]:
-    """The same question to the provider and to the gateway."""
-    message = {
-        "messages": [{"role": "user", "content": QUESTION}],
-        "stream": stream,
-        "max_completion_tokens": TOKENS,
-    }
-    direct = json.dumps({"model": "gpt-6-luna", **message}).encode()
-    own = json.dumps({"model": "gpt-6-luna", **message}).encode()
-    auth = (("authorization", f"Bearer {key}"),)
-    return (
-        Target(f"{provider}/openai/v1/chat/completions", (("authorization", "Bearer simulated"),), direct),
-        Target(f"{url}/v1/chat/completions", auth, own),
-    )
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The gateway under test, and where else the same requests go."""
+
+    url: str
+    key: str
+    provider: str
+    gateway: psutil.Process
+    stores: list[psutil.Process]
+
+    def targets(self, *, stream: bool, slowly: bool = False) -> tuple[Target, Target]:
+        """The same question to the provider and to the gateway."""
+        question = f"{QUESTION} {upstream.PACED.decode()}" if slowly else QUESTION
+        body = json.dumps(
+            {
+                "model": MODEL,
+                "messages": [{"role": "user", "content": question}],
+                "stream": stream,
+                "max_completion_tokens": upstream.TOKENS,
+            }
+        ).encode()
+        auth = (("authorization", f"Bearer {self.key}"),)
+        return (
+            Target(f"{self.provider}/chat/completions", (), body),
+            Target(f"{self.url}/v1/chat/completions", auth, body),
+        )
+
+    async def both(self, how: Callable[[Target], Awaitable[Tally]], *targets: Target) -> "Both":
+        """Load on the provider alone, then on the gateway; what the latter cost."""
+        plain = await how(targets[0])
+        before, stores = cpu(self.gateway), sum(map(cpu, self.stores))
+        through = await how(targets[1])
+        spent = cpu(self.gateway) - before
+        return Both(plain, through, spent, sum(map(cpu, self.stores)) - stores)
 
 
-def tell(name: str, value: float, unit: str, direct: float | None = None) -> None:
-    """One figure; `direct` is the same without the gateway, in the same run."""
+@dataclass(frozen=True, slots=True)
+class Both:
+    """What came of the same load on provider and gateway. Processor seconds are those of the second."""
+
+    plain: Tally
+    through: Tally
+    spent: float
+    stores: float
+
+    def added(self, name: str, share: float, limit: float | None = None) -> None:
+        """Tell how much later the first byte of a body came."""
+        plain, through = (percentile(found.first, share) * 1000 for found in (self.plain, self.through))
+        name = f"{name}, p{round(share * 100)} added to the first byte"
+        tell(name, through - plain, "ms", limit=limit, direct=round(plain, 3), through=round(through, 3))
+
+    def cost(self, name: str, limit: float | None = None) -> None:
+        """Tell the processor time per 1,000 answers; that of Postgres and Redis beside it."""
+        number = len(self.through.whole)
+        stores = round(self.stores / number * 1000, 3)
+        tell(
+            f"{name}, CPU of the gateway",
+            self.spent / number * 1000,
+            "s per 1,000",
+            limit=limit,
+            stores=stores,
+        )
+
+
+def tell(name: str, value: float, unit: str, *, limit: float | None = None, **more: float) -> None:
+    """One figure, with the limit that it must keep."""
     figure: dict[str, object] = {"bench": "gateway", "name": name, "value": round(value, 3), "unit": unit}
-    if direct is not None:
-        figure |= {
-            "direct": round(direct, 3),
-            "added": round(value - direct, 3),
-            "ratio": round(value / direct, 2),
-        }
-    print(json.dumps(figure), flush=True)
+    if limit is not None:
+        figure |= {"limit": limit, "ratio": round(value / limit, 3)}
+    print(json.dumps({**figure, **more}), flush=True)
+
+
+def tell_rate(name: str, value: float, at_least: float, **more: float) -> None:
+    """One figure of answers a second, with the least that it must reach."""
+    figure = {"bench": "gateway", "name": name, "value": round(value, 1), "unit": "1/s", "at_least": at_least}
+    print(json.dumps({**figure, "ratio": round(value / at_least, 3), **more}), flush=True)
 
 
 def cpu(process: psutil.Process) -> float:
-    """Seconds of processor time so far."""
-    times = process.cpu_times()
+    """Seconds of processor time so far, with that of children that have ended."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
     return float(times.user + times.system)
 
 
-async def measure(url: str, key: str, provider: str, gateway: psutil.Process) -> None:
-    """All figures."""
-    for stream in (False, True):
-        kind = f"stream of {TOKENS} tokens" if stream else "answer"
-        direct, own = targets(url, key, provider, stream=stream)
-        for target in (direct, own):
-            await closed_loop(target, 4, 0.5)
-        plain, added = [await paced(target, 50, SECONDS) for target in (direct, own)]
-        for share in (0.5, 0.99):
-            name = f"{kind} at 50 a second, p{round(share * 100)} to the first byte"
-            tell(name, *_pair(added, plain, share))
-        before = cpu(gateway)
-        busy = await closed_loop(own, 16, SECONDS)
-        spent = cpu(gateway) - before
-        free = await closed_loop(direct, 16, SECONDS)
-        tell(
-            f"{kind}, busy, a second on one core", len(busy.whole) / SECONDS, "1/s", len(free.whole) / SECONDS
-        )
-        tell(f"{kind}, busy, CPU of the gateway", spent / len(busy.whole) * 1000, "s per 1,000")
-    tell("resident after load", gateway.memory_info().rss / 1e6, "MB")
+async def checked(target: Target) -> None:
+    """Raises AssertionError where the gateway's answer is not the provider's, to the letter."""
+    connection = Connection(target)
+    await connection.ask(Tally())
+    connection.close()
+    if b'"chat.completion"' in connection.body:
+        found = json.loads(connection.body)["choices"][0]["message"]["content"]
+    else:
+        lines = [line for line in connection.body.decode().splitlines() if line.startswith("data: {")]
+        deltas = [json.loads(line[6:])["choices"][0]["delta"] for line in lines if '"delta"' in line]
+        found = "".join(delta.get("content") or "" for delta in deltas)
+    assert found == upstream.TEXT, f"another answer: {found!r}"
 
 
-def _pair(added: Tally, plain: Tally, share: float) -> tuple[float, str, float]:
-    return percentile(added.first, share) * 1000, "ms", percentile(plain.first, share) * 1000
+async def answer(bench: Bench) -> None:
+    """Whole answers: one after the other, and as many as it can give."""
+    direct, own = bench.targets(stream=False)
+    await checked(own)
+    await closed_loop(own, 8, WARM)
+    calm = await bench.both(lambda target: paced(target, 50, SECONDS), direct, own)
+    calm.added("answer, 50 a second", 0.5, 2.6)
+    calm.added("answer, 50 a second", 0.99)
+    calm.cost("answer, 50 a second")
+    busy = await bench.both(lambda target: closed_loop(target, CLIENTS, SECONDS), direct, own)
+    number = len(busy.through.whole)
+    busy.cost("answer, busy", 1.0)
+    tell_rate("answer, busy, per second of the gateway's processor time", number / busy.spent, 900)
+    tell_rate("answer, busy, a second", number / SECONDS, 900, direct=round(len(busy.plain.whole) / SECONDS))
+
+
+async def burst(bench: Bench) -> None:
+    """Streams whose tokens come at once."""
+    direct, own = bench.targets(stream=True)
+    await checked(own)
+    await closed_loop(own, 8, WARM)
+    busy = await bench.both(lambda target: closed_loop(target, 16, SECONDS), direct, own)
+    busy.cost("stream, burst", 1.7)
+    number, plain = len(busy.through.whole) / SECONDS, len(busy.plain.whole) / SECONDS
+    tell("stream, burst, a second", number, "1/s", direct=round(plain))
+
+
+async def _slowly(
+    bench: Bench, streams: int, seconds: float, p50: float, p99: float, limit: float | None
+) -> None:
+    direct, own = bench.targets(stream=True, slowly=True)
+    await checked(own)
+    found = await bench.both(lambda target: closed_loop(target, streams, seconds, over=LENGTH), direct, own)
+    name = f"stream, 20 ms apart, {streams} at once"
+    found.added(name, 0.5, p50)
+    found.added(name, 0.99, p99)
+    found.cost(name, limit)
+
+
+async def ten(bench: Bench) -> None:
+    """Ten paced streams at once."""
+    await _slowly(bench, 10, 4 * LENGTH, 4.0, 12.0, None)
+
+
+async def hundred(bench: Bench) -> None:
+    """A hundred of them."""
+    await _slowly(bench, 100, 4 * LENGTH, 5.0, 20.0, 6.0)
+
+
+PARTS: dict[str, Callable[[Bench], Awaitable[None]]] = {
+    "answer": answer,
+    "burst": burst,
+    "ten": ten,
+    "hundred": hundred,
+}
+
+
+async def measure(bench: Bench, parts: list[str]) -> None:
+    """The figures of some parts, or of all."""
+    for name, part in PARTS.items():
+        if name in parts or not parts:
+            await part(bench)
+    tell("resident after load", bench.gateway.memory_info().rss / 1e6, "MB", limit=155.0)
+
+
+@contextmanager
+def provider() -> Iterator[tuple[str, psutil.Process]]:
+    """The upstream's base URL and process."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.upstream"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        port = json.loads(process.stdout.readline())["port"]
+        yield f"http://127.0.0.1:{port}/v1", psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def stores_of(home: Path) -> list[psutil.Process]:
+    """The processes that keep the embedded stores: whose command line or directory names the home, and theirs."""
+    found: dict[int, psutil.Process] = {}
+    for process in psutil.process_iter():
+        try:
+            words = " ".join(process.cmdline())
+            mine = str(home) in words or process.cwd().startswith(str(home))
+        except psutil.Error:
+            continue
+        if mine and "infra.cli" not in words:
+            found |= {one.pid: one for one in (process, *process.children(recursive=True))}
+    return list(found.values())
 
 
 def main() -> None:
     """Start everything, hold it to its cores, measure, stop."""
     cores = sorted(os.sched_getaffinity(0))
-    with (
-        tempfile.TemporaryDirectory(prefix="cs-bench-") as folder,
-        started(Path(folder) / "home", SIM_TTFT_MS="0", CHATSMART_MONTH_CAP_MICROS=str(10**12)) as running,
-    ):
-        gateway = psutil.Process(running.process.pid)
-        simulator = next(c for c in gateway.children() if "infra.simulator" in " ".join(c.cmdline()))
-        gateway.cpu_affinity(cores[:1])
-        for other in (simulator, psutil.Process()):
-            other.cpu_affinity(cores[-1:])
-        port = next(c.laddr.port for c in simulator.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
-        uvloop.run(measure(running.url, running.key, f"http://127.0.0.1:{port}", gateway))
-        psutil.Process().cpu_affinity(cores)
+    with tempfile.TemporaryDirectory(prefix="cs-bench-") as folder, provider() as (url, upstream_process):
+        home = Path(folder) / "home"
+        with started(
+            home, OPENAI_BASE_URL=url, OPENAI_API_KEY="bench", CHATSMART_MONTH_CAP_MICROS=str(10**12)
+        ) as running:
+            gateway = psutil.Process(running.process.pid)
+            gateway.cpu_affinity(cores[:1])
+            stores = stores_of(home)
+            for other in (upstream_process, psutil.Process(), *stores):
+                other.cpu_affinity(cores[1:] or cores)
+            bench = Bench(running.url, running.key, url, gateway, stores)
+            uvloop.run(measure(bench, sys.argv[1:]))
+            psutil.Process().cpu_affinity(cores)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""A small load generator: keep-alive HTTP/1.1 over raw asyncio streams, so that what is measured is the server."""
+"""A small load generator: keep-alive HTTP/1.1 on a bare asyncio protocol, so that what is measured is the server."""
 
 import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import urlsplit
+
+_END = b"0\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,63 +35,92 @@ class Tally:
     whole: list[float] = field(default_factory=list)
 
 
-class Connection:
-    """One connection, one request at a time."""
+class Connection(asyncio.Protocol):
+    """One connection, one request at a time. `body` is the last answer's, framing left in where it came in chunks."""
 
     def __init__(self, target: Target) -> None:
         self._request = target.head()
         parts = urlsplit(target.url)
         self._place = (parts.hostname or "127.0.0.1", parts.port or 80)
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._over: asyncio.Future[None] | None = None
+        self._pieces: list[bytes] = []
+        self.body = b""
 
     async def ask(self, tally: Tally) -> None:
-        """One request. Raises RuntimeError for anything but a 200."""
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(*self._place)
-        reader, writer = self._streams
+        """One request. Raises RuntimeError for anything but a whole 200."""
+        loop = asyncio.get_running_loop()
+        if self._transport is None:
+            await loop.create_connection(lambda: self, *self._place)
+        assert self._transport is not None
+        self._pieces, self._length, self._first = [], -1, 0.0
+        self._over = loop.create_future()
         begun = time.perf_counter()
-        writer.write(self._request)
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        if not head.startswith(b"http/1.1 200"):
-            raise RuntimeError(head.decode("latin-1").splitlines()[0] + " " + repr(await reader.read(300)))
-        if b"transfer-encoding: chunked" in head:
-            first = await self._chunks(reader)
-        else:
-            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
-            await reader.readexactly(length)
-            first = time.perf_counter()
-        tally.first.append(first - begun)
+        self._transport.write(self._request)
+        await self._over
         tally.whole.append(time.perf_counter() - begun)
+        tally.first.append(self._first - begun)
 
-    async def _chunks(self, reader: asyncio.StreamReader) -> float:
-        first = 0.0
-        while True:
-            size = int((await reader.readuntil(b"\r\n")).strip(), 16)
-            await reader.readexactly(size + 2)
-            if not size:
-                return first
-            first = first or time.perf_counter()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way to the server."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by name
+
+    def data_received(self, data: bytes) -> None:
+        """Take in a read; the answer's last one ends the wait."""
+        self._pieces.append(data)
+        if self._length == -1:
+            data = b"".join(self._pieces)
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            head, data = data[:end].lower(), data[end + 4 :]
+            if not head.startswith(b"http/1.1 200"):
+                self._fail(RuntimeError((head + b" " + data[:300]).decode("utf-8", "replace")))
+                return
+            self._pieces, self._size = [data], 0
+            at = head.find(b"content-length:")
+            self._length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else -2
+        if not data:
+            return
+        self._first = self._first or time.perf_counter()
+        self._size += len(data)
+        tail = data if len(data) >= len(_END) else b"".join(self._pieces[-len(_END) :])
+        if self._size >= self._length if self._length >= 0 else tail.endswith(_END):
+            self.body = b"".join(self._pieces)
+            if self._over is not None and not self._over.done():
+                self._over.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """An answer that is open now was cut."""
+        self._transport = None
+        self._fail(RuntimeError(f"The connection broke: {exc}."))
+
+    def _fail(self, error: RuntimeError) -> None:
+        if self._over is not None and not self._over.done():
+            self._over.set_exception(error)
 
     def close(self) -> None:
         """Let go."""
-        if self._streams is not None:
-            self._streams[1].close()
+        if self._transport is not None:
+            self._transport.close()
 
 
-async def closed_loop(target: Target, connections: int, seconds: float) -> Tally:
-    """`connections` clients, each asking again as soon as it is answered, for `seconds`."""
+async def closed_loop(target: Target, connections: int, seconds: float, *, over: float = 0.0) -> Tally:
+    """`connections` clients, each asking again as soon as it is answered, for `seconds`. Their first requests are
+    spread `over` so many seconds."""
     tally = Tally()
     until = time.perf_counter() + seconds
 
-    async def client() -> None:
+    async def client(number: int) -> None:
         connection = Connection(target)
+        await asyncio.sleep(over * number / connections)
         try:
             while time.perf_counter() < until:
                 await connection.ask(tally)
         finally:
             connection.close()
 
-    await asyncio.gather(*(client() for _ in range(connections)))
+    await asyncio.gather(*(client(number) for number in range(connections)))
     return tally
 
 
