@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx
 
-from infra.cli.client import Broken, Client, Json, connect, no_text
+from infra.cli.client import KEY, TRIES, Broken, Client, Json, connect, no_text
 from infra.cli.follow import dollars
 from infra.cli.screen import put, say
 from infra.cli.sse import read
@@ -31,22 +31,33 @@ def chat(
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    headers = {KEY: str(uuid4())}
     with connect(url, key) as client:
-        try:
-            headers = {"Idempotency-Key": str(uuid4())}
-            with client.stream("POST", "/v1/chat/completions", body, headers) as answer:
-                own = _print(answer, as_json=as_json)
-                if not as_json:
-                    _sign_off(answer, own)
-        except Broken as error:
-            raise _lost(client, error) from None
+        for left in range(TRIES - 1, -1, -1):
+            came: list[Json] = []
+            try:
+                with client.stream("POST", "/v1/chat/completions", body, headers) as answer:
+                    own = _print(_noted(_pieces(answer), came), as_json=as_json)
+                    if not as_json:
+                        _sign_off(answer, own)
+                return
+            except Broken as error:
+                # What was shown can't be taken back; before that the same key gets the same answer, paid for once.
+                if came or not left or isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
+                    raise _lost(client, error) from None
 
 
-def _print(answer: httpx.Response, *, as_json: bool) -> Json:
+def _noted(pieces: Iterator[Json], came: list[Json]) -> Iterator[Json]:
+    for piece in pieces:
+        came.append(piece)
+        yield piece
+
+
+def _print(pieces: Iterator[Json], *, as_json: bool) -> Json:
     """The answer's pieces; what the server says of itself in the last one: cost, trace, whether it was simulated."""
     own: Json = {}
     wrote = False
-    for piece in _pieces(answer):
+    for piece in pieces:
         own = piece.get("chatsmart") or own
         if as_json:
             put(piece)

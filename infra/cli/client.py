@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
@@ -17,6 +18,9 @@ Json = dict[str, Any]
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0
 """Silence past this is a lost connection: a document's stream brings a heartbeat every 15 seconds."""
+TRIES = 3
+"""How often a request under an idempotency key is sent where its connection is lost or it is still being answered."""
+KEY = "Idempotency-Key"
 _RUN = re.compile(r"[a-z]{2,8}_[0-9a-f]{32}")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -55,13 +59,23 @@ class Client:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str | int] | None = None,
     ) -> Json:
-        """The answer's JSON object; empty for an answer without a body. Raises Trouble."""
-        try:
-            answer = self._http.request(method, path, json=body, params=params, headers=headers)
-        except httpx.TransportError as error:
-            raise self.unreachable(error) from None
-        except UnicodeEncodeError:
-            raise no_text() from None
+        """The answer's JSON object; empty for an answer without a body. A request under an idempotency key is sent
+        again where its answer got lost: the server does it once. Raises Trouble."""
+        left = TRIES if KEY in (headers or {}) else 1
+        while True:
+            left -= 1
+            try:
+                answer = self._http.request(method, path, json=body, params=params, headers=headers)
+            except httpx.TransportError as error:
+                if not left or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                    raise self.unreachable(error) from None
+                continue
+            except UnicodeEncodeError:
+                raise no_text() from None
+            wait = _busy(answer)
+            if not left or wait is None:
+                break
+            time.sleep(wait)
         self._check(answer)
         if not answer.content:
             return {}
@@ -77,13 +91,17 @@ class Client:
     def stream(
         self, method: str, path: str, body: Json | None = None, headers: Mapping[str, str] | None = None
     ) -> Iterator[httpx.Response]:
-        """An open event stream. Raises Trouble where it is refused, Broken where the connection fails."""
+        """An open event stream. Raises Trouble where it is refused, Broken where the connection fails or the same
+        request is still being answered: under an idempotency key it may be sent again either way."""
         try:
             with self._http.stream(
                 method, path, json=body, headers={"Accept": "text/event-stream", **(headers or {})}
             ) as answer:
                 if answer.status_code >= 400:
                     answer.read()
+                    if (wait := _busy(answer)) is not None:
+                        time.sleep(wait)
+                        raise Broken("the server is still answering the same request")
                     self._check(answer)
                 yield answer
         except httpx.TransportError as error:
@@ -130,6 +148,12 @@ def named(client: Client, run: str) -> str:
 def no_text() -> Trouble:
     """What to say of bytes that are no text."""
     return Trouble("What was given is no text: it holds bytes that are not UTF-8.", code=2)
+
+
+def _busy(answer: httpx.Response) -> float | None:
+    """Seconds to wait where the same request, under the same key, is still being answered; None for other answers."""
+    wait = answer.headers.get("retry-after", "")
+    return float(wait) if answer.status_code == 409 and wait.isdigit() else None
 
 
 def _told(answer: httpx.Response) -> tuple[str, str]:

@@ -24,9 +24,9 @@ Opened = AbstractContextManager[httpx.Response]
 
 
 def events(client: Client, open_first: Callable[[str], Opened]) -> Iterator[Sent]:
-    """Events up to the final one. `open_first` starts the work, under a key of its own; once an event has come, a
-    dropped connection is resumed after the last one seen, and nothing is shown twice. A connection that is lost before
-    that is not asked again: it may have begun a document already, and a second one would be paid too."""
+    """Events up to the final one. `open_first` starts the work, under an idempotency key of its own: where the
+    connection is lost before an event has come it is called again, and begins no second document. Later a dropped
+    connection is resumed after the last event seen, and nothing is shown twice."""
     ticket = str(uuid4())
     run, seen, failures = "", 0, 0
     while True:
@@ -47,7 +47,11 @@ def events(client: Client, open_first: Callable[[str], Opened]) -> Iterator[Sent
             raise Broken("the stream ended before the document did")
         except Broken as error:
             failures += 1
-            if failures >= TRIES or not run:
+            # Where nothing has listened yet there is nothing to wait for.
+            nobody = not run and failures == 1 and isinstance(error.__cause__, httpx.ConnectError)
+            if nobody:
+                raise client.unreachable(error) from None
+            if failures >= TRIES:
                 raise _lost(client, run, error) from None
             time.sleep(WAITS[min(failures, len(WAITS)) - 1])
 
@@ -231,8 +235,6 @@ def _reopen(client: Client, run: str, seen: int) -> Opened:
 
 
 def _lost(client: Client, run: str, error: Broken) -> Trouble:
-    if not run and isinstance(error.__cause__, httpx.ConnectError):
-        return client.unreachable(error)
     if not run:
         return Trouble(
             f"The connection to {client.target.url} was lost before the first event ({error}).\n"

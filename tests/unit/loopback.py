@@ -41,6 +41,12 @@ def problem(status: int, detail: str, advice: str = "") -> Answer:
     return Answer((json.dumps(body).encode(),), status, "application/problem+json")
 
 
+def busy() -> Answer:
+    """What a repeat gets while the same request is still being answered."""
+    body = {"status": 409, "detail": "Still being answered.", "code": "conflict", "retryable": True}
+    return Answer((json.dumps(body).encode(),), 409, "application/problem+json", {"Retry-After": "0"})
+
+
 def stream(*pieces: bytes, cut: bool = False, **headers: str) -> Answer:
     """A stream of server-sent events."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}

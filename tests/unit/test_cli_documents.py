@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from infra.cli import follow
 from infra.cli.main import app
 from infra.cli.refusals import sentence
-from tests.unit.loopback import Answer, Loopback, as_json, event, loopback, problem, stream
+from tests.unit.loopback import Answer, Loopback, as_json, busy, event, loopback, problem, stream
 
 FULL = Path("/dev/full")
 TRACE = "ab" * 16
@@ -138,13 +138,29 @@ def test_a_dropped_connection_is_resumed_after_the_last_event(
     assert server.asked[1].headers["Last-Event-ID"] == str(kept)
 
 
-def test_a_cut_before_the_first_event_is_not_asked_again(server: Loopback) -> None:
-    """It may have begun a document, and a second one would be paid too; the message says where to look."""
-    server.on("POST /v1/documents", stream(cut=True), stream(*STORY))
+def test_a_cut_before_the_first_event_is_asked_again_under_the_same_key(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have begun a document: the key makes sure that the repeat follows that one instead of paying for two."""
+    monkeypatch.setattr(follow, "WAITS", (0.0,))
+    server.on("POST /v1/documents", stream(cut=True), busy(), stream(*STORY))
+    done = run(server, "generate", "article", "--brief", "tea")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == TEXT
+    assert [asked.body for asked in server.asked] == [server.asked[0].body] * 3
+    assert len({asked.headers["Idempotency-Key"] for asked in server.asked}) == 1
+
+
+def test_a_request_that_is_lost_again_and_again_is_given_up(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a bounded number of tries; the message says where a document would be."""
+    monkeypatch.setattr(follow, "WAITS", (0.0,))
+    server.on("POST /v1/documents", stream(cut=True))
     done = run(server, "generate", "article", "--brief", "tea")
     assert done.exit_code == 1
     assert "chatsmart replay last" in done.stderr
-    assert len(server.asked) == 1
+    assert len(server.asked) == follow.TRIES
 
 
 def test_a_server_that_stays_away_is_given_up(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:

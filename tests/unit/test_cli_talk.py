@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from infra.cli.main import app
 from infra.cli.sse import read
-from tests.unit.loopback import Loopback, as_json, loopback, problem, stream
+from tests.unit.loopback import Loopback, as_json, busy, loopback, problem, stream
 
 RUN = f"doc_{'ab' * 16}"
 CHAT = "POST /v1/chat/completions"
@@ -93,6 +93,17 @@ def test_an_answer_that_breaks_off_ends_with_one(
     assert said in done.stderr
 
 
+def test_an_answer_lost_before_its_first_piece_is_asked_for_again(server: Loopback) -> None:
+    """Under the same key; once a piece was shown it is not, for a second answer would stand behind half a first."""
+    server.on(CHAT, stream(cut=True), busy(), stream(piece("Tea"), DONE))
+    assert run(server, "chat", "why?").stdout == "Tea\n"
+    assert len({asked.headers["Idempotency-Key"] for asked in server.asked}) == 1
+    assert len(server.asked) == 3
+    server.on(CHAT, stream(piece("Tea"), cut=True))
+    assert run(server, "chat", "why?").exit_code == 1
+    assert len(server.asked) == 4
+
+
 def test_a_key_is_made_listed_and_revoked(server: Loopback) -> None:
     """The three verbs on keys: the new key alone on stdout, every page of the list, a deletion."""
     server.on("POST /v1/keys", as_json({"id": "key_1", "key": "cs_new"}, 201))
@@ -126,6 +137,24 @@ def test_a_key_is_made_listed_and_revoked(server: Loopback) -> None:
     server.on("DELETE /v1/keys/key_1", as_json({}))
     assert run(server, "keys", "revoke", "key_1").exit_code == 0
     assert run(server, "keys", "revoke", "cs_x").exit_code == 2
+
+
+def test_a_key_whose_answer_got_lost_is_asked_for_again(server: Loopback) -> None:
+    """Under the same idempotency key, so that one is made; a bounded number of times."""
+    server.on("POST /v1/keys", stream(cut=True), busy(), as_json({"id": "key_1", "key": "cs_new"}, 201))
+    assert run(server, "keys", "create", "ci").stdout == "cs_new\n"
+    assert len({asked.headers["Idempotency-Key"] for asked in server.asked}) == 1
+    assert len(server.asked) == 3
+    server.on("POST /v1/keys", stream(cut=True))
+    assert run(server, "keys", "create", "ci").exit_code == 1
+    assert len(server.asked) == 6
+
+
+def test_a_lost_list_is_told_at_once(server: Loopback) -> None:
+    """What is asked without a key is asked once."""
+    server.on("GET /v1/keys", stream(cut=True))
+    assert run(server, "keys", "list").exit_code == 1
+    assert len(server.asked) == 1
 
 
 def test_a_key_lasts_a_hundred_years_at_most(server: Loopback) -> None:
