@@ -61,12 +61,16 @@ class Picture:
             whole = self.providers[provider] = Breaker()
         whole.hear_of(model, mark, now, turns.provider)
 
+    def due(self, model: str, provider: str, now: int) -> bool:
+        """Whether a call may go: closed, or the time for a probe that nobody has."""
+        both = self._breakers(model, provider)
+        return model not in self.quarantined and all(one is None or one.due(now) for one in both)
+
     def take(self, model: str, provider: str, now: int) -> Turns | None:
         """Take the probe of a model, and of its provider where that is open as well; None where it is not to be had."""
-        both = self._breakers(model, provider)
-        if model in self.quarantined or not all(one is None or one.due(now) for one in both):
+        if not self.due(model, provider, now):
             return None
-        return Turns(*(0 if one is None else one.take(now) for one in both))
+        return Turns(*(0 if one is None else one.take(now) for one in self._breakers(model, provider)))
 
     def taken(self, model: str, provider: str, turns: Turns, now: int) -> None:
         """Somebody else, who knows better, gave a probe out."""

@@ -136,7 +136,10 @@ class RedisHealth:
             self._begin()
 
     async def probe(self, spec: ModelSpec) -> bool:
-        """See the port. While Redis is away each process gives out one probe of its own."""
+        """See the port. While Redis is away each process gives out one probe of its own. Where this process knows of
+        one under way nobody is asked: a model that is out costs a request no round trip."""
+        if not self._picture.due(spec.name, spec.provider, self._now()):
+            return False
         if self._away:
             return self._take(spec)
         keys = [self._prefix + "breakers", self._prefix + "quarantine"]
