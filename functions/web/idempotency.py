@@ -29,7 +29,7 @@ from functions.web.locked import lock, unlock
 from functions.web.principal import Principals
 from shared.chat.again import Retold, is_over, retold
 from shared.core.faults import BadRequest, Conflict, Fault, NotYours
-from shared.core.ids import RunId, run_id
+from shared.core.ids import RunId, run_id, trace_of
 from shared.ports.idempotency import LEASE, Claim, Keyed
 from shared.runtime.journal import shielded
 
@@ -126,17 +126,18 @@ class Once:
         if kept is not None:
             await _give(kept, send)
             return
-        scope, receive = {**scope, _TICKET: ticket}, _unread(raw, receive)
+        scope[_TICKET] = ticket
+        receive = _unread(raw, receive)
         if ticket.repeated:
             await app(scope, receive, send)
             return
-        watch = _Watch(send, keeps=way == "post")
+        watch = _Watch(send, run=ticket.run, keeps=way == "post", logged=way == "chat")
         done = False
         try:
             async with self._holding(asked, ticket.run) if way in ("chat", "post") else nullcontext():
                 await app(scope, receive, watch)
                 done = watch.answered
-                if done and way == "post":
+                if done and watch.keeps:
                     await self._keep(asked, ticket.run, lock(_credential(scope), asked, watch.whole()))
         finally:
             if not done:
@@ -226,12 +227,14 @@ class Once:
 
 
 class _Watch:
-    """Passes an answer on and sees whether it was given whole. With `keeps` its last piece waits for `flush`, so that
-    it is kept before its reader can have it whole."""
+    """Passes an answer on and sees whether it was given whole. One that `keeps` has its last piece wait for `flush`, so
+    that it is kept before its reader can have it whole; so does an answer that should be that of a `logged` run and is
+    not (somebody else gave it), for the log can't tell it again."""
 
-    def __init__(self, send: Send, *, keeps: bool) -> None:
-        self.answered = False
-        self._send, self._keeps = send, keeps
+    def __init__(self, send: Send, *, run: RunId, keeps: bool, logged: bool) -> None:
+        self.answered, self.keeps = False, keeps
+        self._send, self._logged = send, logged
+        self._trace = (b"x-chatsmart-trace", trace_of(run).encode())
         self._start: Message = {}
         self._pieces: list[bytes] = []
         self._size = 0
@@ -241,13 +244,14 @@ class _Watch:
         """ASGI's send."""
         if message["type"] == "http.response.start":
             self._start = {**message, "headers": list(message.get("headers", ()))}
+            self.keeps = self.keeps or (self._logged and self._trace not in self._start["headers"])
         else:
             self._size += len(message.get("body", b""))
-            if self._keeps and self._size <= LARGEST:
+            if self.keeps and self._size <= LARGEST:
                 self._pieces.append(message.get("body", b""))
             if not message.get("more_body", False):
                 self.answered = self._start["status"] < 400
-                if self._keeps:
+                if self.keeps:
                     self._last = message
                     return
         await self._send(message)

@@ -7,6 +7,21 @@ from fastapi import FastAPI
 from functions.web import chat, cutover_schemas, openai_schemas, responses, schemas
 from functions.web.describe import answer, errors
 
+IDEMPOTENCY = """Makes a request safe to send again: under one key it is done once, however often it
+arrives.
+
+Any value of 1 to 255 visible ASCII characters that you don't use for another request, such as a UUID. It
+stands for 24 hours, for your tenant and this path. A repeat must have the same body to the byte; with
+another one it is refused (409).
+
+A repeat gets the first answer again, with the header `idempotency-replayed: true`: a chat's from the call
+log, with no second call and no second charge; the same document, written or still being written. While a
+chat or a small request is still being worked on a repeat is a 409 with `retry-after`. Quotes, replays and
+cancellations are simply done again.
+
+A request that failed without costing anything frees its key, unless a provider will never take it as it
+stands; so does a chat whose caller left before its end. An answer that may hold a secret (a new API key) is
+given again only to the credential that it was made for."""
 _COMPONENTS: dict[str, Any] = {
     "securitySchemes": {
         "bearer": {
@@ -15,7 +30,22 @@ _COMPONENTS: dict[str, Any] = {
             "description": "An API key (`cs_…`) or a Supabase token.",
         }
     },
-    "headers": {"RequestId": {"description": "Quote it when you ask us.", "schema": {"type": "string"}}},
+    "headers": {
+        "RequestId": {"description": "Quote it when you ask us.", "schema": {"type": "string"}},
+        "Replayed": {
+            "description": "`true` where this answer was given before, under the same Idempotency-Key.",
+            "schema": {"const": "true"},
+        },
+    },
+    "parameters": {
+        "IdempotencyKey": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]{1,255}$"},
+            "description": IDEMPOTENCY,
+        }
+    },
 }
 
 
@@ -51,4 +81,16 @@ def _complete(found: dict[str, Any]) -> dict[str, Any]:
     for path, operations in found["paths"].items():
         for operation in operations.values():
             operation["responses"].update(errors(path))
+        if "post" in operations:
+            _repeatable(operations["post"])
     return found
+
+
+def _repeatable(operation: dict[str, Any]) -> None:
+    """Every POST takes an idempotency key, and says where it gives an answer again."""
+    key = {"$ref": "#/components/parameters/IdempotencyKey"}
+    operation["parameters"] = [*operation.get("parameters", ()), key]
+    for status, found in operation["responses"].items():
+        if str(status).startswith("2"):
+            replayed = {"idempotency-replayed": {"$ref": "#/components/headers/Replayed"}}
+            found["headers"] = found.get("headers", {}) | replayed
