@@ -23,6 +23,7 @@ from functions.web import (
     keys,
     models,
     openapi,
+    operator,
     pages,
     pipelines,
     responses,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from functions.web.supabase_token import SupabaseTokens
     from shared.bootstrap import Services
 
-_MODULES = (models, documents, keys, cutover, audit, pipelines, health, pages)
+_MODULES = (models, documents, keys, cutover, audit, operator, pipelines, health, pages)
 # FastAPI's own telemetry would open spans beside those that we read off the log.
 _QUIET: TelemetryConfig = {
     "tracing": False,

@@ -160,6 +160,23 @@ def rerun(
 
 
 @app.command()
+def providers(
+    quarantine: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Take this model out until it is released.")
+    ] = None,
+    why: Annotated[str | None, typer.Option(help="The reason, for others to read.")] = None,
+    release: Annotated[str | None, typer.Option(metavar="MODEL", help="Put this model back.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """How the models are: breakers, first tokens, failures. For operators."""
+    from infra.cli.providers import providers as run
+
+    run(quarantine, why, release, as_json=as_json, url=url, key=key)
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check this installation; exit 1 where something is wrong."""
     from infra.cli.doctor import doctor as run
