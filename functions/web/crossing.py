@@ -76,6 +76,14 @@ class _Trip:
         ours = self.cutover.models.get(name) if isinstance(name, str) else None
         return self.raw if ours is None else orjson.dumps(self.parsed | {"model": ours})
 
+    @property
+    def counted(self) -> bytes:
+        """The body of a request whose answer we alone read: a streamed chat is asked for its usage, to be priced."""
+        silent = "messages" in self.parsed and self.parsed.get("stream") is True
+        if not silent or self.parsed.get("stream_options") is not None:
+            return self.raw
+        return orjson.dumps(self.parsed | {"stream_options": {"include_usage": True}})
+
 
 class Crossing:
     """Sends a moving tenant's requests to the side that is chosen for them."""
@@ -203,7 +211,7 @@ class Crossing:
         return OldRequest(
             url=trip.cutover.base_url + path + (f"?{query}" if query else ""),
             headers=passage.plain(headers) if background else headers,
-            body=trip.raw,
+            body=trip.counted if background else trip.raw,
             head_seconds=STREAM_HEAD_SECONDS if trip.parsed.get("stream") is True else HEAD_SECONDS,
         )
 
