@@ -68,12 +68,22 @@ def _text(ask: Ask, seed: int, seam_style: str) -> str:
             raise WireError(400, f"Invalid regex: {ask.regex!r}", param="response_format")
         return made
     if ask.schema is not None or ask.any_json:
-        schema = ask.schema if ask.schema is not None else _FREE_OBJECT
-        return orjson.dumps(schema_fill.fill(schema, Wording(ask.turns, seed), seed)).decode()
+        return _object(ask, seed)
     going_on = seam.asked(ask)
     if going_on is not None:
         return seam.go_on(ask, *going_on, seam_style)
     return prose.write(ask.turns, seed)
+
+
+def _object(ask: Ask, seed: int) -> str:
+    """JSON that a grammar enforces: it is whole each time, also where half of it was said before."""
+    going_on = seam.asked(ask)
+    if going_on is not None and (known := seam.written(going_on[1])) is not None:
+        return known
+    schema = ask.schema if ask.schema is not None else _FREE_OBJECT
+    text = orjson.dumps(schema_fill.fill(schema, Wording(ask.turns, seed), seed)).decode()
+    seam.remember(text)
+    return text
 
 
 def _reasoning(ask: Ask, seed: int) -> tuple[str, int]:

@@ -21,7 +21,7 @@ _FINISH = {
     "more": "CONTINUATION",
 } | dict.fromkeys(("refusal", "filtered"), "SAFETY")
 _CHECKPOINTS = 16
-"""Chunks from one continuation token to the next. Google's places for them are not told; recorded short answers have none."""
+"""Chunks from one continuation token to the next: Google does not tell its own; short recorded answers have none."""
 _STATUS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",

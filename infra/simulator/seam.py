@@ -2,6 +2,7 @@
 seam."""
 
 import re
+from collections import OrderedDict
 from dataclasses import replace
 from functools import lru_cache
 
@@ -12,6 +13,23 @@ STYLES = ("exact", "echo", "repeat", "preamble", "restart", "space")
 _REPEATED_WORDS = 8
 _PREAMBLE = "Continuing from where I stopped:\n\n"
 _SENT = re.compile(r"(?i)(?:partial|sent|so[_-]far|text|answer|draft|written|prefix)[\w-]*|```|\"\"\"")
+
+
+_OBJECTS: OrderedDict[str, None] = OrderedDict()
+_KEPT_OBJECTS = 512
+
+
+def remember(text: str) -> None:
+    """Keeps a structured answer: unlike prose it can't be written again from the conversation without its schema."""
+    _OBJECTS[text] = None
+    if len(_OBJECTS) > _KEPT_OBJECTS:
+        _OBJECTS.popitem(last=False)
+
+
+def written(sent: str) -> str | None:
+    """The latest structured answer that begins like `sent`."""
+    start = sent.strip()
+    return next((text for text in reversed(_OBJECTS) if start and text.startswith(start)), None)
 
 
 def asked(ask: Ask) -> tuple[tuple[Turn, ...], str] | None:
@@ -35,13 +53,17 @@ def go_on(ask: Ask, turns: tuple[Turn, ...], sent: str, style: str = "exact") ->
 
     Where it is not, the answer this model would give, from about where `sent` ends, at a sentence.
     """
+    full = ""
     rest = _known_rest(turns, sent)
+    if rest is None and (known := written(sent)) is not None:
+        rest = known[len(sent) :] if known.startswith(sent) else known[len(sent.strip()) :]
+        full = known
     if rest is None:
         rest = _own_rest(ask, turns, sent)
     if style == "echo":
         return sent + rest
     if style == "restart":
-        return _full(turns, ask.model.id, ask.model.provider)
+        return full or _full(turns, ask.model.id, ask.model.provider)
     if style == "repeat":
         tail = re.findall(r"\S+\s*", sent)[-_REPEATED_WORDS:]
         return "".join(tail) + rest

@@ -16,11 +16,12 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from shared.core.answer import Answer
-from shared.core.chunk import Completion
+from shared.core.chunk import Completion, Text
 from shared.core.faults import BadGraph, Malformed
 from shared.core.leg import Piece
-from shared.core.prompt import Message, Prompt
+from shared.core.prompt import Prompt
 from shared.core.schema import Schema
+from shared.core.structured import WhiteSpace, answered, repair, strict
 from shared.runtime.answer import accepted
 from shared.runtime.asking import Asked, act, canonical, retold
 from shared.runtime.budget import Purse
@@ -59,9 +60,9 @@ class Fx:
         not fit is sent back once with what is wrong; raises Malformed where the second does not fit either."""
         schema, adapter = _schema_of(into)
         prompt = replace(prompt, schema=schema)
-        answer = accepted(await self._complete(prompt, label))
+        answer = accepted(await self._complete(prompt, label, compact=True))
         try:
-            return read(answer.text, schema, adapter)
+            return read(answer, schema, adapter)
         except Malformed as fault:
             self.course.say(
                 "spliced",
@@ -69,8 +70,8 @@ class Fx:
                 {"trace": self.course.trace, "step": self.path, "how": "repair"},
             )
             self.tally.cuts += 1
-            second = await self._complete(_repair(prompt, answer.text, fault), label)
-            return read(accepted(second).text, schema, adapter)
+            second = await self._complete(repair(prompt, answer.text, fault), label, compact=True)
+            return read(accepted(second), schema, adapter)
 
     async def chunks(
         self, prompt: Prompt, *, ladder: Ladder | None = None, stream: bool = True, label: str = ""
@@ -171,24 +172,23 @@ class Fx:
         self._counts[key] = occurrence + 1
         return occurrence
 
-    async def _complete(self, prompt: Prompt, label: str) -> Completion:
-        answer = Answer()
+    async def _complete(self, prompt: Prompt, label: str, *, compact: bool = False) -> Completion:
+        """The whole answer; one that is to be `compact` is left where it runs away into white space."""
+        answer, blank = Answer(), WhiteSpace()
         async with aclosing(self.batches(prompt, label=label)) as batches:
             async for batch in batches:
                 for piece in batch:
                     answer.add(piece)
+                    if compact and type(piece) is Text and blank.feed(piece.text):
+                        return answer.completion()
         return answer.completion()
 
 
-def read(text: str, schema: Schema, adapter: TypeAdapter[T]) -> T:
+def read(answer: Completion, schema: Schema, adapter: TypeAdapter[T]) -> T:
     """A structured answer as its type. Raises Malformed saying what is wrong with it."""
+    value = answered(answer, schema)
     try:
-        problems = schema.problems(orjson.loads(_bare(text)))
-        if problems:
-            raise Malformed("The answer does not fit its schema: " + "; ".join(problems[:5]))
-        return adapter.validate_json(_bare(text))
-    except orjson.JSONDecodeError as error:
-        raise Malformed(f"The answer is no JSON: {error}") from None
+        return adapter.validate_json(orjson.dumps(value))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Malformed(
@@ -196,41 +196,9 @@ def read(text: str, schema: Schema, adapter: TypeAdapter[T]) -> T:
         ) from None
 
 
-def _bare(text: str) -> str:
-    """Without the code fence that some models put round JSON."""
-    text = text.strip()
-    if text.startswith("```") and text.endswith("```") and "\n" in text:
-        return text[text.index("\n") + 1 : -3].strip()
-    return text
-
-
-def _repair(prompt: Prompt, said: str, fault: Malformed) -> Prompt:
-    """The same question, with the answer that did not fit and what is wrong with it."""
-    ask_again = Message(
-        "user", f"{fault.message}. Return the whole answer again, corrected, as JSON and nothing else."
-    )
-    return replace(prompt, messages=(*prompt.messages, Message("assistant", said), ask_again))
-
-
 def _schema_of(into: type[T]) -> tuple[Schema, TypeAdapter[T]]:
     found = _SCHEMAS.get(into)
     if found is None:
         adapter = TypeAdapter(into)
         found = _SCHEMAS[into] = (Schema(into.__name__, strict(adapter.json_schema())), adapter)
-    return found
-
-
-def strict(node: Any) -> Any:
-    """A JSON Schema as the providers' strict modes want it: every property required, none beside them, no default."""
-    if isinstance(node, list):
-        return [strict(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    found = {
-        name: strict(value) for name, value in node.items() if name != "default" or isinstance(value, dict)
-    }
-    properties = found.get("properties")
-    if found.get("type") == "object" and isinstance(properties, dict):
-        found["required"] = list(properties)
-        found["additionalProperties"] = False
     return found
