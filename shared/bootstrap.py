@@ -38,6 +38,7 @@ from shared.guard.spend import Settlements
 from shared.models.catalogue import Catalogue
 from shared.models.failover import Failover, Limits
 from shared.pipelines import PIPELINES
+from shared.ports.ledger import Ledger
 from shared.ports.provider import Provider
 
 
@@ -60,6 +61,7 @@ class Services:
     pipelines: Mapping[str, Pipeline]
     documents: Documents
     chat: Chat
+    ledger: Ledger
     old_path: HttpOldPath
     cutover: CutoverDesk
     providers: "dict[str, Provider]" = field(default_factory=dict)
@@ -144,6 +146,7 @@ def services(settings: Settings) -> Services:
         catalogue=catalogue,
         pipelines=PIPELINES,
         documents=Documents(stores, catalogue, Works(stores)),
+        ledger=stores.ledger,
         chat=Chat(
             ledger=stores.ledger,
             log=stores.log,

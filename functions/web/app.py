@@ -26,6 +26,7 @@ from functions.web import (
     operator,
     pages,
     pipelines,
+    policy,
     responses,
 )
 from functions.web.edge import Edge
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from functions.web.supabase_token import SupabaseTokens
     from shared.bootstrap import Services
 
-_MODULES = (models, documents, keys, cutover, audit, operator, pipelines, health, pages)
+_MODULES = (models, documents, keys, policy, cutover, audit, operator, pipelines, health, pages)
 # FastAPI's own telemetry would open spans beside those that we read off the log.
 _QUIET: TelemetryConfig = {
     "tracing": False,

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from functions.web import limits
 from functions.web.body import ClientGone, header
 from functions.web.errors import as_fault, response
 from functions.web.idempotency import HEADER, REPLAYED, Once, was_replayed
+from shared.core.faults import TooFast
 from shared.ports.clock import Ids
 
 LOG = logging.getLogger("chatsmart.web")
@@ -40,7 +42,7 @@ class Edge:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                message["headers"] = [*message.get("headers", ()), *extra]
+                message["headers"] = [*message.get("headers", ()), *extra, *limits.noted(scope)]
                 if was_replayed(scope):
                     message["headers"].append(REPLAYED)
             await send(message)
@@ -54,6 +56,8 @@ class Edge:
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001  # the one place where every fault becomes an answer
+            if isinstance(error, TooFast):
+                limits.note(scope, error.remaining)
             self._log(scope, error, request_id)
             if begun:
                 # The answer can't be taken back. Leaving it unfinished makes the server close the connection, which

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -102,7 +103,7 @@ def response(path: str, error: Exception, request_id: str) -> Response:
     if status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
     if fault.retry_after is not None:
-        headers["retry-after"] = str(max(1, round(fault.retry_after)))
+        headers["retry-after"] = str(max(1, ceil(fault.retry_after)))
     if not is_openai(path):
         return Problem(problem(fault, status, path, request_id), status_code=status, headers=headers)
     if status >= HTTPStatus.CONFLICT and not fault.retryable and fault.code != OurFault.code:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic
 
 from starlette.types import Receive, Scope, Send
 
-from functions.web import body
+from functions.web import body, limits
 from functions.web.crossing import Crossing
 from functions.web.departure import Departure
 from functions.web.dialect import A, Dialect, Gathered, Writer
@@ -56,6 +56,10 @@ class Generation(Generic[A]):
         order = ChatOrder(asked.model, asked.prompt, asked.stream, asked.n)
         async with Departure(receive) as departure:
             answering = await opened(self._services, scope, principal, order)
+            if answering.remaining:
+                limits.note(scope, answering.remaining)
+            else:  # told again out of the log: nothing was held, which would have charged it
+                await limits.admit(scope, principal, self._services.ledger, self._services.settings.limits)
             try:
                 envelope = self._envelope(answering)
                 if asked.stream:

@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from functions.web.describe import KEY, describe
+from functions.web.policy import limits_json, limits_of
 from functions.web.reply import Json
 from functions.web.request import Caller, engine, json_body, principals
 from shared.core.faults import BadRequest
 from shared.core.ids import KeyId
-from shared.core.tenant import Scope
+from shared.core.tenant import NO_LIMITS, Limits, Scope
 from shared.ports.keys import ApiKey
 from shared.tenancy.keys import Keyring
 
@@ -31,7 +32,11 @@ async def create(request: Request, caller: Caller) -> Response:
     if not isinstance(name, str):
         raise BadRequest("'name' must be a text.", param="name")
     key, secret = await _ring(request).create(
-        caller, name, expires=_expires(given.get("expires")), scopes=_scopes(given.get("scopes"))
+        caller,
+        name,
+        expires=_expires(given.get("expires")),
+        scopes=_scopes(given.get("scopes")),
+        limits=_limits(given.get("limits")),
     )
     return Json(_json(key) | {"key": secret}, status_code=201, headers={"cache-control": "no-store"})
 
@@ -76,6 +81,7 @@ def _json(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "hint": key.hint,
         "scopes": sorted(key.scopes),
+        "limits": limits_json(key.limits),
         "created": key.created.isoformat(),
         "expires": key.expires.isoformat() if key.expires else None,
         "revoked": key.revoked.isoformat() if key.revoked else None,
@@ -92,6 +98,14 @@ def _expires(value: Any) -> datetime | None:
         raise BadRequest(
             "'expires' must be a time as in RFC 3339: 2027-01-31T12:00:00Z.", param="expires"
         ) from None
+
+
+def _limits(value: Any) -> Limits:
+    if value is None:
+        return NO_LIMITS
+    if not isinstance(value, dict):
+        raise BadRequest("'limits' must be an object.", param="limits")
+    return limits_of(value, "limits")
 
 
 def _scopes(value: Any) -> frozenset[Scope]:

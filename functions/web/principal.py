@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
 from functions.web.body import header
 from shared.core.faults import NoKey
-from shared.core.ids import KeyId
-from shared.core.tenant import Principal
+from shared.core.ids import KeyId, TenantId
+from shared.core.tenant import Limits, Principal
 from shared.ports.clock import Clock
 from shared.ports.keys import Keys
 from shared.tenancy.keys import digest, plausible
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from functions.web.supabase_token import SupabaseTokens
 
 REMEMBERED_SECONDS = 2.0
-"""How long a looked-up key is taken for granted: a key revoked in another process works at most so much longer."""
+"""How long a looked-up key is taken for granted, its limits and its tenant's too: a key revoked in another process
+works at most so much longer, and a limit changed there binds so much later."""
 _REMEMBERED = 10_000
 
 
@@ -30,6 +32,7 @@ class Principals:
         self._clock = clock
         self._tokens = tokens
         self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._limits: OrderedDict[TenantId, tuple[Limits, float]] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[Principal | None]] = {}
 
     async def of(self, scope: Scope) -> Principal:
@@ -43,13 +46,31 @@ class Principals:
         if plausible(secret):
             return await self._of_key(secret)
         if self._tokens is not None and secret.count(".") == 2:
-            return await self._tokens.principal(secret)
+            return await self._limited(await self._tokens.principal(secret))
         raise NoKey(f"Incorrect API key provided: {_hint(secret)}.")
 
     def forget(self, key: KeyId) -> None:
         """Drop what is remembered of a key that this process has just revoked."""
         for found in [d for d, (principal, _) in self._known.items() if principal.key == key]:
             del self._known[found]
+
+    def forget_tenant(self, tenant: TenantId) -> None:
+        """Drop what is remembered of a tenant whose limits this process has just changed."""
+        for found in [d for d, (principal, _) in self._known.items() if principal.tenant == tenant]:
+            del self._known[found]
+        self._limits.pop(tenant, None)
+
+    async def _limited(self, person: Principal) -> Principal:
+        """A person with the tenant's limits: a token holds none."""
+        now = self._clock.monotonic()
+        known = self._limits.get(person.tenant)
+        if known is None or known[1] <= now:
+            known = ((await self._keys.limits(person.tenant))[0], now + REMEMBERED_SECONDS)
+            self._limits.pop(person.tenant, None)
+            self._limits[person.tenant] = known
+            if len(self._limits) > _REMEMBERED:
+                self._limits.popitem(last=False)
+        return replace(person, tenant_limits=known[0])
 
     async def _of_key(self, secret: str) -> Principal:
         name = digest(secret)

@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from functions.web import body
+from functions.web.limits import admit
 from functions.web.principal import Principals
 from shared.core.tenant import Principal
 
@@ -24,11 +25,14 @@ def principals(request: Request) -> Principals:
 
 
 async def _caller(request: Request) -> Principal:
-    return await principals(request).of(request.scope)
+    principal = await principals(request).of(request.scope)
+    services = engine(request)
+    await admit(request.scope, principal, services.ledger, services.settings.limits)
+    return principal
 
 
 Caller = Annotated[Principal, Depends(_caller)]
-"""The verified caller: a route that takes one answers 401 without."""
+"""The verified caller, whose request is charged: a route that takes one answers 401 without, and 429 over a limit."""
 
 
 async def json_body(request: Request) -> dict[str, Any]:

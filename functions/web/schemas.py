@@ -96,6 +96,10 @@ DOCUMENT = obj(
     _SUMMARY
     | {"given": OPEN, "text": TEXT, "data": nullable(OPEN), "steps": {"type": "array", "items": ref("Step")}},
 )
+_MONEY = nullable({"type": "integer", "minimum": 0, "maximum": 10**15, "description": "Micro-dollars."})
+_PACE = nullable({"type": "integer", "minimum": 1, "maximum": 10**9})
+_SPEND: Schema = {"run_micros": _MONEY, "day_micros": _MONEY, "month_micros": _MONEY}
+_RATE: Schema = {"requests_per_minute": _PACE, "tokens_per_minute": _PACE}
 KEY = obj(
     "id name hint scopes created expires revoked",
     {
@@ -104,6 +108,7 @@ KEY = obj(
         "name": TEXT,
         "hint": TEXT,
         "scopes": {"type": "array", "items": TEXT},
+        "limits": ref("Limits"),
         "created": TIME,
         "expires": nullable(TIME),
         "revoked": nullable(TIME),
@@ -162,6 +167,37 @@ SCHEMAS: dict[str, Schema] = {
                 "type": ["array", "null"],
                 "items": {"type": "string", "enum": ["member", "operator"]},
                 "minItems": 1,
+            },
+            "limits": nullable(ref("Limits")),
+        },
+    ),
+    "Limits": obj("", _SPEND | _RATE),
+    "PolicyRequest": obj(
+        "",
+        {"spend": obj("", _SPEND), "rate": obj("", _RATE)},
+        anyOf=[{"required": ["spend"]}, {"required": ["rate"]}],
+    ),
+    "Policy": obj(
+        "spend rate own key now",
+        {
+            "object": {"const": "policy"},
+            "spend": obj("", _SPEND),
+            "rate": obj("", _RATE),
+            "own": ref("Limits"),
+            "key": ref("Limits"),
+            "now": {
+                "type": "array",
+                "items": obj(
+                    "scope period cap_micros spent_micros held_micros left_micros",
+                    {
+                        "scope": {"type": "string", "enum": ["tenant", "key"]},
+                        "period": {"type": "string", "enum": ["day", "month"]},
+                        "cap_micros": nullable(COUNT),
+                        "spent_micros": COUNT,
+                        "held_micros": COUNT,
+                        "left_micros": nullable(COUNT),
+                    },
+                ),
             },
         },
     ),

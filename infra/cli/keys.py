@@ -1,16 +1,57 @@
 """`chatsmart keys`: API keys of a tenant."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 from infra.cli.client import Json, connect
 from infra.cli.screen import put, say, shut_stdout
 from infra.cli.trouble import Trouble
 
+_MOST_DOLLARS = 10**9
 
-def create(name: str, days: int | None, *, as_json: bool, url: str | None, key: str | None) -> None:
+
+def limits(
+    month: str | None, day: str | None, run: str | None, requests: int | None, tokens: int | None
+) -> dict[str, int]:
+    """The limits that were named, as the API takes them. Caps are dollars; raises Trouble for what is none."""
+    caps = {
+        "month_micros": ("--month-cap", month),
+        "day_micros": ("--day-cap", day),
+        "run_micros": ("--run-cap", run),
+    }
+    found = {name: _micros(option, text) for name, (option, text) in caps.items() if text is not None}
+    paces = {"requests_per_minute": requests, "tokens_per_minute": tokens}
+    return found | {name: pace for name, pace in paces.items() if pace is not None}
+
+
+def _micros(option: str, text: str) -> int:
+    try:
+        dollars = Decimal(text.removeprefix("$"))
+        # The range is looked at first: a short text can name a number that fills the memory.
+        micros = dollars * 1_000_000 if 0 <= dollars <= _MOST_DOLLARS else Decimal("NaN")
+        if micros == micros.to_integral_value():
+            return int(micros)
+    except ArithmeticError:
+        pass
+    raise Trouble(
+        f"{option} is '{text}': it must be dollars, like 25 or 0.50, at most {_MOST_DOLLARS}.", code=2
+    ) from None
+
+
+def create(
+    name: str,
+    days: int | None,
+    bounds: dict[str, int],
+    *,
+    as_json: bool,
+    url: str | None,
+    key: str | None,
+) -> None:
     """Make a key and show it, once."""
     body: Json = {"name": name}
+    if bounds:
+        body["limits"] = bounds
     if days is not None:
         body["expires"] = (datetime.now(UTC) + timedelta(days=days)).isoformat()
     with connect(url, key) as client:

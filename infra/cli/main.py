@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from infra.cli.options import AsJson, Key, Url
+from infra.cli.options import AsJson, Dollars, Key, Pace, Url
 from infra.cli.refusals import sentence
 from infra.cli.trouble import Trouble
 
@@ -219,17 +219,23 @@ def clean() -> None:
 
 
 @keys_app.command("create")
-def keys_create(
+def keys_create(  # noqa: PLR0913  # one option each
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Expires after so many days.")] = None,
+    month_cap: Dollars = None,
+    day_cap: Dollars = None,
+    run_cap: Dollars = None,
+    requests_per_minute: Pace = None,
+    tokens_per_minute: Pace = None,
     as_json: AsJson = False,
     url: Url = None,
     key: Key = None,
 ) -> None:
-    """Make a key; it is shown once."""
-    from infra.cli.keys import create
+    """Make a key; it is shown once. Caps are in dollars; what is left out is bound by the tenant's limits alone."""
+    from infra.cli.keys import create, limits
 
-    create(name, days, as_json=as_json, url=url, key=key)
+    bounds = limits(month_cap, day_cap, run_cap, requests_per_minute, tokens_per_minute)
+    create(name, days, bounds, as_json=as_json, url=url, key=key)
 
 
 @keys_app.command("list")

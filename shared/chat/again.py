@@ -8,6 +8,7 @@ from shared.core.entry import Entry
 from shared.core.faults import Fault, ProviderFault
 from shared.core.ids import RunId, TraceId, trace_of
 from shared.core.leg import Piece
+from shared.core.limit import Remaining
 from shared.core.money import Micros
 from shared.core.usage import Usage
 from shared.runtime.answer import from_row
@@ -26,6 +27,7 @@ class Retold:
         self.trace: TraceId = trace_of(end.run)
         self.usage: Usage | None = end.usage
         self.cost: Micros | None = end.cost
+        self.remaining: Sequence[Remaining] = ()
         self._fault = _fault(end)
         self._told = [leg for record in _in_order(tape) for leg in record.legs]
         self._records = _in_order(tape)

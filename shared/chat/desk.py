@@ -166,7 +166,9 @@ class Chat:
             if run in self.alive:
                 continue
             try:
-                view = await end_abandoned(await self.log.tape(tenant, run), self.context(tenant, run, ""))
+                tape = await self.log.tape(tenant, run)
+                # The end's row names who asked, for what it cost counts under that key.
+                view = await end_abandoned(tape, self.context(tenant, run, tape[0].actor if tape else ""))
             except (Conflict, OurFault) as fault:
                 # Another sweep was quicker, or the log is away or not whole: the others are ended all the same.
                 _LINES.warning("chat not ended", run=run, fault=fault.code, message=fault.message)

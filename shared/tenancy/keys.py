@@ -8,10 +8,11 @@ from hashlib import sha256
 
 from shared.core.faults import BadRequest, Forbidden, NotYours
 from shared.core.ids import KeyId
-from shared.core.tenant import Principal, Scope
+from shared.core.tenant import NO_LIMITS, Limits, Principal, Scope
 from shared.core.text import sound
 from shared.ports.clock import Clock, Ids
 from shared.ports.keys import ApiKey, Keys
+from shared.tenancy.policy import check, unbound
 
 PREFIX = "cs_"
 _NAME_LIMIT = 100
@@ -43,9 +44,10 @@ class Keyring:
         *,
         expires: datetime | None = None,
         scopes: frozenset[Scope] = frozenset({"member"}),
+        limits: Limits = NO_LIMITS,
     ) -> tuple[ApiKey, str]:
         """A new key and its secret, which can't be shown again. Raises BadRequest, or Forbidden for a scope that the
-        principal does not have."""
+        principal does not have, and for a principal with limits of its own: a new key would get round them."""
         if not 0 < len(sound(name, "name").strip()) <= _NAME_LIMIT:
             raise BadRequest(f"'name' must have 1 to {_NAME_LIMIT} characters.", param="name")
         now = self.clock.now()
@@ -53,6 +55,9 @@ class Keyring:
             raise BadRequest("'expires' lies in the past.", param="expires")
         if not scopes <= principal.scopes:
             raise Forbidden(f"A key can't have more rights than its maker: {', '.join(sorted(scopes))}.")
+        check(limits)
+        if "operator" not in principal.scopes:
+            unbound(principal, "make keys")
         secret = PREFIX + self.ids.secret()
         key = ApiKey(
             id=KeyId(f"key_{self.ids.uuid().hex}"),
@@ -62,6 +67,7 @@ class Keyring:
             scopes=scopes,
             created=now,
             expires=expires,
+            limits=limits,
         )
         await self.keys.create(key, digest(secret))
         return key, secret

@@ -22,12 +22,14 @@ from shared.core.event import Event
 from shared.core.faults import Fault, NotYours
 from shared.core.ids import KeyId, RunId, TenantId, TraceId, run_id, trace_of
 from shared.core.leg import Piece
+from shared.core.limit import Remaining
 from shared.core.money import Micros
-from shared.core.tenant import Principal
+from shared.core.tenant import NO_LIMITS, Limits, Principal
 from shared.core.usage import Usage
 from shared.cutover.desk import Desk as CutoverDesk
 from shared.fakes.comparisons import MemoryComparisons
 from shared.fakes.cutovers import MemoryCutovers
+from shared.fakes.ledger import MemoryLedger
 from shared.fakes.oldpath import ScriptedOldPath
 from shared.fakes.sealer import MemorySealer
 from shared.models.catalogue import Catalogue
@@ -68,6 +70,14 @@ class MemoryKeys:
     rows: dict[bytes, ApiKey] = field(default_factory=dict)
     asked: int = 0
     wait: float = 0.0
+    tenants: dict[TenantId, Limits] = field(default_factory=dict)
+
+    async def limits(self, tenant: TenantId, key: KeyId | None = None) -> tuple[Limits, Limits]:
+        found = [row.limits for row in self.rows.values() if (row.tenant, row.id) == (tenant, key)]
+        return self.tenants.get(tenant, NO_LIMITS), found[0] if found else NO_LIMITS
+
+    async def limit_tenant(self, tenant: TenantId, limits: Limits) -> None:
+        self.tenants[tenant] = limits
 
     async def principal(self, digest: bytes, at: datetime) -> Principal | None:
         self.asked += 1
@@ -75,7 +85,8 @@ class MemoryKeys:
         key = self.rows.get(digest)
         if key is None or key.revoked is not None or (key.expires is not None and key.expires <= at):
             return None
-        return Principal(key.tenant, key.id, key.id, key.scopes)
+        limits = self.tenants.get(key.tenant, NO_LIMITS)
+        return Principal(key.tenant, key.id, key.id, key.scopes, key.limits, limits)
 
     async def create(self, key: ApiKey, digest: bytes) -> None:
         self.rows[digest] = key
@@ -110,6 +121,7 @@ class Answer:
     model: str = "gpt-6-luna"
     usage: Usage | None = None
     cost: Micros | None = None
+    remaining: Sequence[Remaining] = ()
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -262,6 +274,7 @@ class Engine:
     running: bool = False
 
     def __post_init__(self) -> None:
+        self.ledger = MemoryLedger(self.clock)
         self.cutover = CutoverDesk(
             MemoryCutovers(),
             MemoryComparisons(),
