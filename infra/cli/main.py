@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from infra.cli.cutover_verbs import app as cutover_app
 from infra.cli.options import AsJson, Dollars, Key, Pace, Url
 from infra.cli.refusals import sentence
 from infra.cli.trouble import Trouble
@@ -61,6 +62,7 @@ keys_app = typer.Typer(help="API keys.", no_args_is_help=True, cls=_Verbs, rich_
 audit_app = typer.Typer(help="The call log.", no_args_is_help=True, cls=_Verbs, rich_markup_mode=None)
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
+app.add_typer(cutover_app, name="cutover")
 
 RunId = Annotated[str, typer.Argument(metavar="ID", help="doc_… or chat_…; last is the newest document.")]
 

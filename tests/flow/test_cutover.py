@@ -238,7 +238,7 @@ async def test_a_caller_that_leaves_ends_both(house: House, old: Simulator, shar
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         if stream:
-            await answer.aclose()
+            await (await sending).aclose()
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sending
