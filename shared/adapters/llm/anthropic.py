@@ -148,6 +148,7 @@ class MessagesDecoder(Decoder):
     """Folds a message. Blocks that the provider fills itself (server tools, their results) say nothing to us."""
 
     __slots__ = ("_cited", "_open", "_report", "_tools")
+    repeating = True
 
     def __init__(self) -> None:
         super().__init__()

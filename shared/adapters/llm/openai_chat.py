@@ -163,6 +163,7 @@ class ChatDecoder(Decoder):
     """Folds chat completions. Only the first choice is read: a prompt asks for one."""
 
     __slots__ = ("_called", "_cited", "_refused")
+    repeating = True
 
     def __init__(self) -> None:
         super().__init__()

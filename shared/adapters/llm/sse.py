@@ -57,6 +57,11 @@ class SseReader:
         self._after_cr = False  # the read before ended with CR: an LF now belongs to it
         self._at_start = True
 
+    @property
+    def between(self) -> bool:
+        """Whether what comes next is the beginning of an event."""
+        return not (self._pieces or self._after_cr)
+
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes, in order."""
         if self._at_start:

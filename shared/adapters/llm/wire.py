@@ -7,13 +7,14 @@ docs/adapter-kit.md walks through it.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from shared.adapters.llm import jsontext
 from shared.adapters.llm.failures import failure
+from shared.adapters.llm.repeats import Repeats
 from shared.adapters.llm.resuming import told
 from shared.adapters.llm.sse import Event, SseReader
-from shared.core.chunk import Chunk, Ended, Finish
+from shared.core.chunk import Chunk, Ended, Finish, Text
 from shared.core.faults import Cut, Malformed, ProviderFault
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Prompt
@@ -50,6 +51,9 @@ class Decoder(ABC):
     """
 
     __slots__ = ("done", "finish", "model", "response_id")
+
+    repeating: ClassVar[bool] = False
+    """Whether an event that brings a piece of text does nothing else, so that a run of them may be read as one."""
 
     def __init__(self) -> None:
         self.response_id = ""
@@ -91,13 +95,14 @@ class Reader:
     hand out: by the call that met it, or, after `fault` has been set, by the next.
     """
 
-    __slots__ = ("_body", "_decoder", "_headers", "_opened", "_sse", "_status", "fault")
+    __slots__ = ("_body", "_decoder", "_headers", "_opened", "_repeats", "_sse", "_status", "fault")
 
     def __init__(self, decoder: Decoder, status: int, headers: Mapping[str, str]) -> None:
         self._decoder = decoder
         self._status = status
         self._headers = {key.lower(): value for key, value in headers.items()}
         self._sse: SseReader | None = None
+        self._repeats = Repeats()
         self._body: list[bytes] = []
         self._opened = (
             not 200 <= status < 300
@@ -121,7 +126,7 @@ class Reader:
         out: list[Chunk] = []
         try:
             if self._sse is not None:
-                self._fold(self._sse.feed(data), out)
+                self._stream(self._sse, data, out)
             else:
                 self._begin(data, out)
         except ProviderFault as fault:
@@ -166,7 +171,30 @@ class Reader:
         if mark.startswith(_FIELDS) or (mark[:1] not in b"{[" and "event-stream" in kind):
             self._sse = SseReader()
             self._body = []
-            self._fold(self._sse.feed(head), out)
+            self._stream(self._sse, head, out)
+
+    def _stream(self, sse: SseReader, data: bytes, out: list[Chunk]) -> None:
+        """Fold a read of an event stream; events that repeat but for their text as one."""
+        repeats, decoder = self._repeats, self._decoder
+        if not (decoder.repeating and repeats.hopeful) or b"\r" in data:
+            self._fold(sse.feed(data), out)
+            return
+        at = 0
+        while (end := data.find(b"\n\n", at) + 2) > 1 and decoder.finish is None:
+            if repeats.known and sse.between and data.startswith(repeats.prefix, at):
+                text, after = repeats.run(data, at)
+                if after > at:
+                    at = after
+                    if text:
+                        out.append(Text(text))
+                    continue
+            whole, before = sse.between, len(out)
+            self._fold(sse.feed(data[at:end]), out)
+            if whole and not repeats.known and len(out) == before + 1 and type(out[-1]) is Text:
+                repeats.learn(data[at:end], out[-1].text)
+            at = end
+        if at < len(data):
+            self._fold(sse.feed(data[at:]), out)
 
     def _fold(self, events: Sequence[Event], out: list[Chunk], *, unfinished: bool = False) -> None:
         decoder = self._decoder

@@ -1,0 +1,74 @@
+"""Events that differ in one string: read a run of them at once instead of one by one.
+
+A stream of text is the same JSON object over and over, but for the text. Two events that the decoder has read tell
+where in it the text stands; what follows with the same bytes around it needs no parser for the rest of the object.
+Whatever does not fit to the byte, or has anything in it that a JSON string can't hold, takes the ordinary way.
+"""
+
+import orjson
+
+_TRIES = 6
+"""Events to learn from before giving up: some providers number them, so that no two have the same bytes around."""
+_MARK = b"\\u0000"
+"""Stands between texts while they are read as one: no escape, no character and no surrogate pair reaches across it."""
+
+
+class Repeats:
+    """What the events of one stream have in common. `known` once two events with different texts agree."""
+
+    __slots__ = ("_first", "_left", "_seam", "known", "prefix", "suffix")
+
+    def __init__(self) -> None:
+        self.prefix = self.suffix = self._seam = b""
+        self.known = False
+        self._first = ""
+        self._left = _TRIES
+
+    @property
+    def hopeful(self) -> bool:
+        """Whether there is a use in looking."""
+        return self.known or self._left > 0
+
+    def learn(self, event: bytes, text: str) -> None:
+        """An event, blank line included, of which nothing but this text came."""
+        self._left -= 1
+        quoted = b'"' + text.encode("utf-8", "replace") + b'"'
+        if event.count(quoted) != 1 or b"\\" in quoted:
+            return
+        at = event.index(quoted) + 1
+        prefix, suffix = event[:at], event[at + len(quoted) - 2 :]
+        if (prefix, suffix) == (self.prefix, self.suffix) and text != self._first:
+            self.known = True
+            self._seam = suffix + prefix
+        self.prefix, self.suffix, self._first = prefix, suffix, text
+
+    def run(self, data: bytes, at: int) -> tuple[str, int]:
+        """The text of the events from `at` on that repeat, and where what comes after them begins. That is `at` itself
+        where not even the first one is whole, or where it has to be read in the ordinary way."""
+        pieces = data[at + len(self.prefix) :].split(self._seam)
+        texts: list[bytes] = []
+        over = False
+        for piece in pieces:
+            if b'"' in piece and (end := piece.find(self.suffix)) >= 0:
+                piece, over = piece[:end], True
+            texts.append(piece)
+            if over:
+                break
+        if not over:
+            texts.pop()  # its end has not come yet
+        if not texts or any(text.endswith(b"\\") for text in texts):
+            return "", at
+        try:
+            text: str = orjson.loads(b'"' + _MARK.join(texts) + b'"')
+        except orjson.JSONDecodeError:
+            return "", self._doubtful(at)
+        if text.count("\x00") != len(texts) - 1:
+            return "", self._doubtful(at)
+        around = (len(self.prefix) + len(self.suffix)) * len(texts)
+        return text.replace("\x00", ""), at + around + sum(map(len, texts))
+
+    def _doubtful(self, at: int) -> int:
+        """A run that can't be read as one: after some of them it is not tried any more."""
+        self._left -= 1
+        self.known = self._left > -_TRIES
+        return at
