@@ -50,6 +50,12 @@ class Failover:
         """Keep what the open legs of a call had come to, for `partials`."""
         gone = [attempt.ended(Cut("The caller left before the answer ended.")) for attempt in attempts]
         self._left[(call.trace, call.span)] = gone
+        for ended in gone:
+            self.spare(ended.spec, ended.first_token_ms)
+
+    def spare(self, spec: ModelSpec, first_token_ms: int | None = None) -> None:
+        """Say that a call did not come to its end, by no fault of the model: a probe that it was is free again."""
+        self.health.report(Report(spec.name, spec.provider, "caller_left", None, first_token_ms))
 
     def over(self, attempt: Attempt, fault: ProviderFault | None) -> LegEnded:
         """The end of a leg, told to the health of the models."""
@@ -180,6 +186,7 @@ class Answering:
                 request = self._request(spec, way)
             except Rejected as unsayable:
                 self.fault = self.fault or unsayable
+                self._house.spare(spec)
                 continue
             return self._attempt(spec, request), way
         return None
@@ -218,8 +225,8 @@ class Answering:
         if standing.state == "closed":
             return True
         now = self._house.clock.now()
-        due = standing.state == "probing" or (standing.until is not None and standing.until <= now)
-        if standing.state != "quarantined" and due and await self._house.health.probe(spec):
+        due = standing.until is not None and standing.until <= now
+        if standing.state == "open" and due and await self._house.health.probe(spec):
             return True
         self._skipped[spec.name] = standing.why or standing.state
         if standing.until is not None:
@@ -268,6 +275,7 @@ class Answering:
             if ahead.done():
                 self._rungs.insert(0, rival.spec)
                 self._number -= 1
+                self._house.spare(rival.spec)
                 self._first = attempt, ahead
                 return
             self._open.append(rival)
