@@ -25,6 +25,7 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.web import body, chat, responses
+from functions.web.limits import admit
 from functions.web.locked import lock, unlock
 from functions.web.principal import Principals
 from shared.chat.again import Retold, is_over, retold
@@ -119,7 +120,13 @@ class Once:
         fingerprint = sha256(raw + scope["query_string"]).digest()
         asked = Keyed(principal.tenant, f"{scope['method']} {scope['path']}", key.decode(), fingerprint)
         way = _way(scope["path"])
-        ticket = await self._ticket(asked, way, principal)
+        try:
+            ticket = await self._ticket(asked, way, principal)
+        except Conflict:
+            await self._charge(scope, principal)
+            raise
+        if ticket.repeated:
+            await self._charge(scope, principal)
         kept = None if ticket.answer is None else _opened(scope, asked, ticket.answer)
         if ticket.repeated and way != "harmless":
             scope[_MARK] = True
@@ -143,6 +150,10 @@ class Once:
             if not done:
                 await shielded(self._let_go(asked, ticket.run, way, principal))
         await watch.flush()
+
+    async def _charge(self, scope: Scope, principal: "Principal") -> None:
+        """Repeats count as requests: first ones are charged where they are served."""
+        await admit(scope, principal, self._services.ledger, self._services.settings.limits)
 
     async def _ticket(self, asked: Keyed, way: Way, principal: "Principal") -> Ticket:
         """Claim the key, or find out what came of whoever has it."""

@@ -2,29 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-import httpx
 import openai
 import pytest
 
 from functions.jobs import idempotency as sweep
 from infra.simulator import Fault
-from shared.bootstrap import services
 from shared.core.faults import Unavailable
 from shared.core.ids import RunId
 from shared.ports.idempotency import KEPT
-from tests.flow.house import House, served
+from tests.flow.house import House
+from tests.flow.keyed import BRIEF, CHAT, HELLO, called, key, replayed, rows
 from tests.stores import Addresses
 
-CHAT = "/v1/chat/completions"
-HELLO: dict[str, Any] = {
-    "model": "gpt-6-luna",
-    "messages": [{"role": "user", "content": "Say something about tea."}],
-}
 ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "chat": (CHAT, HELLO),
     "chat with tools": (
@@ -38,52 +30,7 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "three answers": (CHAT, HELLO | {"n": 3}),
     "responses": ("/v1/responses", {"model": "claude-haiku-5-5", "input": "Say something about tea."}),
 }
-BRIEF: dict[str, Any] = {"pipeline": "product_description", "brief": "A steel kettle of 1.7 litres."}
 OWN = ("x-chatsmart-trace", "x-chatsmart-model", "x-chatsmart-cost-micros", "content-type")
-
-
-def key(name: str = "k-1") -> dict[str, str]:
-    """The header."""
-    return {"idempotency-key": name}
-
-
-def replayed(answer: httpx.Response) -> bool:
-    """Whether an answer says that it was given before."""
-    return bool(answer.headers.get("idempotency-replayed") == "true")
-
-
-async def called(house: House) -> None:
-    """Wait until a provider has been asked."""
-    async with asyncio.timeout(5):
-        while not house.simulator.calls():  # noqa: ASYNC110  # the simulator tells nobody of a call
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def another(house: House) -> AsyncIterator[str]:
-    """A second server with an engine and connections of its own, on the same stores."""
-    async with served(services(house.services.settings)) as url:
-        yield url
-
-
-async def lapse(addresses: Addresses, house: House) -> None:
-    """Let the leases of the tenant's keys be over, as they are a minute after a process was killed."""
-    connection = await asyncpg.connect(addresses.admin)
-    await connection.execute(
-        "update idempotency_keys set lease_until = now() - interval '1 second' where tenant_id = $1",
-        house.tenant,
-    )
-    await connection.close()
-
-
-async def rows(addresses: Addresses, house: House) -> int:
-    """How many keys the tenant has."""
-    connection = await asyncpg.connect(addresses.admin)
-    found = await connection.fetchval(
-        "select count(*) from idempotency_keys where tenant_id = $1", house.tenant
-    )
-    await connection.close()
-    return int(found)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -123,33 +70,6 @@ async def test_openais_client_repeats_alike(house: House) -> None:
             texts.append([chunk.model_dump() async for chunk in stream])
         assert texts[0] == texts[1]
     assert len(house.simulator.calls()) == 2
-
-
-@pytest.mark.parametrize("kind", ["chat", "document"])
-async def test_of_many_at_once_in_two_processes_one_is_served(house: House, kind: str) -> None:
-    """Twenty POSTs with one key: one run, one charge. The other chats are told to come back, then get its answer; the
-    other documents are the same document."""
-    path, asked = (CHAT, HELLO) if kind == "chat" else ("/v1/documents", BRIEF)
-    async with another(house) as url, house.client() as one:
-        async with httpx.AsyncClient(base_url=url, headers=house.auth, timeout=30) as two:
-            many = [(one, two)[number % 2].post(path, json=asked, headers=key()) for number in range(20)]
-            answers = await asyncio.gather(*many)
-            last = await two.post(path, json=asked, headers=key())
-        busy = [answer for answer in answers if answer.status_code == 409]
-        done = [answer for answer in answers if answer.status_code != 409]
-        assert sum(not replayed(answer) for answer in done) == 1
-        assert {answer.headers["retry-after"] for answer in busy} <= {"1"}
-        traces = {answer.headers["x-chatsmart-trace"] for answer in (*done, last)}
-        assert len(traces) == 1
-        if kind == "chat":
-            assert {answer.content for answer in (*done, last)} == {last.content}
-            assert len(house.simulator.calls()) == 1
-            cost = int(last.headers["x-chatsmart-cost-micros"])
-        else:
-            document = (await one.get(f"/v1/documents/{last.json()['id']}")).json()
-            assert len((await one.get("/v1/documents")).json()["data"]) == 1
-            cost = document["cost_micros"]
-    assert (await house.quiet()).spent == cost > 0
 
 
 async def test_a_chat_that_is_still_answered_is_a_409(house: House) -> None:
@@ -353,47 +273,6 @@ async def test_a_caller_that_left_asks_again(house: House, addresses: Addresses)
         again = await client.post(CHAT, json=HELLO | {"stream": True}, headers=key())
     assert "data: [DONE]" in again.text
     assert not replayed(again)
-
-
-async def test_a_repeat_takes_over_from_a_process_that_was_killed(house: House, addresses: Addresses) -> None:
-    """Not while its lease lasts; then the request is done, once."""
-    requests: tuple[tuple[str, dict[str, Any]], ...] = (
-        (CHAT, HELLO),
-        ("/v1/documents", BRIEF),
-        ("/v1/keys", {"name": "ci"}),
-    )
-    async with house.client() as client:
-        for path, asked in requests:
-            whole = await client.post(path, json=asked, headers=key("found"))
-            assert whole.status_code < 300
-        connection = await asyncpg.connect(addresses.admin)
-        # What a process leaves that died right after its claims: holders of which nothing came, and no answer.
-        await connection.execute(
-            "update idempotency_keys set answer = null, lease_until = now() + interval '1 minute', "
-            "holder = regexp_replace(holder, '.{8}$', 'deadbeef') where tenant_id = $1",
-            house.tenant,
-        )
-        await connection.close()
-        for path, asked in requests:
-            busy = await client.post(path, json=asked, headers=key("found"))
-            assert (busy.status_code, busy.headers["retry-after"]) == (409, "1")
-        await lapse(addresses, house)
-        for path, asked in requests:
-            taken, again = [await client.post(path, json=asked, headers=key("found")) for _ in range(2)]
-            assert (replayed(taken), replayed(again)) == (False, True)
-            assert again.content == taken.content
-
-
-async def test_a_run_that_ended_before_its_process_died_is_not_paid_twice(
-    house: House, addresses: Addresses
-) -> None:
-    """The log holds the answer, so the repeat is told it, whatever became of the claim."""
-    async with house.client() as client:
-        first = await client.post(CHAT, json=HELLO, headers=key())
-        await lapse(addresses, house)
-        again = await client.post(CHAT, json=HELLO, headers=key())
-    assert again.content == first.content
-    assert len(house.simulator.calls()) == 1
 
 
 async def test_nothing_is_done_while_the_keys_are_away(house: House) -> None:

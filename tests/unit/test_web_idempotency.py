@@ -1,6 +1,7 @@
 """Idempotency keys at the edge, over an app of a few lines and stores in memory."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -18,12 +19,24 @@ from functions.web.locked import lock, unlock
 from functions.web.principal import Principals
 from shared.adapters.clock import RandomIds
 from shared.chat.again import is_over, retold
+from shared.config import Settings
 from shared.core.entry import Entry
-from shared.core.faults import BadBrief, Conflict, Cut, Fault, OurFault, OverBudget, Rejected, Unavailable
+from shared.core.faults import (
+    BadBrief,
+    Conflict,
+    Cut,
+    Fault,
+    OurFault,
+    OverBudget,
+    Rejected,
+    TooFast,
+    Unavailable,
+)
 from shared.core.ids import RunId, TenantId, TraceId, begun_at, run_id, trace_of
 from shared.core.money import Micros
 from shared.fakes.clock import START, FakeClock
 from shared.fakes.idempotency import MemoryIdempotency
+from shared.fakes.ledger import MemoryLedger
 from shared.fakes.log import MemoryLog
 from shared.ports.idempotency import LEASE, Claim, Keyed
 from shared.runtime.tape import fault_row
@@ -89,6 +102,10 @@ class Engine:
     ids: RandomIds = field(default_factory=RandomIds)
     idempotency: Store = field(default_factory=Store)
     log: MemoryLog = field(default_factory=MemoryLog)
+    settings: Settings = field(default_factory=lambda: Settings(env="staging"))
+
+    def __post_init__(self) -> None:
+        self.ledger = MemoryLedger(self.clock)
 
 
 @dataclass
@@ -281,6 +298,18 @@ async def test_a_kept_answer_is_for_its_own_credential(door: Door) -> None:
     with pytest.raises(Conflict, match="another credential"):
         await door.post(saying(b"x"), credential=colleague)
     assert (await door.post(saying(b"theirs"), credential=OTHER_KEY)).body == b"theirs"
+
+
+async def test_repeats_count_as_requests(door: Door) -> None:
+    """Answered or refused: a key is no way round a rate limit."""
+    door.engine.settings = replace(door.engine.settings, requests_per_minute=6)
+    await door.post(saying(b"x"))
+    for body in (b"{}", b"other"):
+        with pytest.raises(TooFast):  # how many fit is the rate's own matter
+            for _ in range(100):
+                with contextlib.suppress(Conflict):
+                    await door.post(saying(b"x"), body=body)
+        door.engine.clock.pass_(600)
 
 
 async def test_a_request_without_a_key_asks_no_store() -> None:
