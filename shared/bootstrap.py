@@ -111,6 +111,7 @@ def services(settings: Settings) -> Services:
     lines.configure("warning" if settings.env == "local" else "info")
     clock, ids = SystemClock(), RandomIds()
     database, redis = Database(settings.database_url), RedisConnection(settings.redis_url)
+    keys = PostgresKeys(database)
     telemetry = Signals(_spans(settings))
     bare_log, bare_shelf = PostgresLog(database), PostgresShelf(database)
     providers: dict[str, Provider] = {}
@@ -124,6 +125,7 @@ def services(settings: Settings) -> Services:
         log=ObservedLog(bare_log, telemetry),
         bus=RedisBus(redis),
         ledger=RedisLedger(redis, clock, bare_log.spent),
+        keys=keys,
         models=Failover(providers, clock, health, limits),  # type: ignore[arg-type]
         clock=clock,
         ids=ids,
@@ -137,7 +139,7 @@ def services(settings: Settings) -> Services:
         ids=ids,
         database=database,
         redis=redis,
-        keys=PostgresKeys(database),
+        keys=keys,
         idempotency=PostgresIdempotency(database),
         seals=PostgresSeals(database),
         log=bare_log,

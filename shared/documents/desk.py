@@ -22,15 +22,15 @@ from shared.core.faults import (
     OverBudget,
     Unavailable,
 )
-from shared.core.ids import RunId, run_id, trace_of
+from shared.core.ids import KeyId, RunId, run_id, trace_of
 from shared.core.money import Micros, show
 from shared.core.tenant import Principal
 from shared.documents.begun import as_begun
 from shared.documents.orders import Order, read_order
 from shared.documents.replayed import Replayed, replayed
 from shared.documents.tape import entries_to_json
-from shared.documents.work import BEAT_SECONDS, Stores, Works
-from shared.guard.limits import caps_of, check_run
+from shared.documents.work import BEAT_SECONDS, FIRST_TOKENS, Stores, Works
+from shared.guard.limits import caps_of, charges_of, check_run
 from shared.guard.spend import settle
 from shared.models.catalogue import Catalogue
 from shared.ports.shelf import Document
@@ -117,11 +117,13 @@ class Documents:
         try:
             # Shielded: a hold whose caller leaves while it is on its way would land after it was released.
             caps = caps_of(principal, stores.house)
-            await shielded(stores.ledger.hold(principal.tenant, run, Micros(held), caps))
+            charges = charges_of(principal, stores.house, FIRST_TOKENS, requests=0)
+            await shielded(stores.ledger.hold(principal.tenant, run, Micros(held), caps, charges))
             await stores.shelf.put(document)
         except BaseException:
             await asyncio.shield(settle(stores.ledger, principal.tenant, run, Micros(0)))
             raise
+        self.works.callers[run] = principal
         return document
 
     async def wait(self, principal: Principal, run: RunId, seconds: float) -> Document:
@@ -267,8 +269,11 @@ class Documents:
             pipeline = replace(pipeline, graph=as_begun(pipeline.graph, tape[0], self.catalogue))
         worst = pipeline.graph.quote(given).micros
         held = worst if document.budget is None else min(worst, document.budget)
-        caps = caps_of(Principal(document.tenant, document.actor), stores.house)
-        await stores.ledger.hold(document.tenant, document.id, Micros(held), caps)
+        key = KeyId(document.actor) if document.actor.startswith("key_") else None
+        of_tenant, of_key = await stores.keys.limits(document.tenant, key)
+        who = Principal(document.tenant, document.actor, key, key_limits=of_key, tenant_limits=of_tenant)
+        await stores.ledger.hold(document.tenant, document.id, Micros(held), caps_of(who, stores.house))
+        self.works.callers[document.id] = who
         if not tape and document.parent is not None:
             raise Conflict("This re-run was lost before it began; ask for it again.")
         if not tape:

@@ -14,13 +14,15 @@ from shared.core.event import Event
 from shared.core.faults import Conflict, Diverged, Fault, OurFault, Unavailable
 from shared.core.ids import RunId
 from shared.core.money import ZERO, Micros
-from shared.core.tenant import Limits
+from shared.core.tenant import Limits, Principal
 from shared.documents.finish import documented, finished_json
 from shared.documents.pipeline import Pipeline, Registry
 from shared.documents.view import fault_json
+from shared.guard.limits import rest_of
 from shared.guard.spend import settle
 from shared.ports.bus import Bus
 from shared.ports.clock import Clock, Ids
+from shared.ports.keys import Keys
 from shared.ports.ledger import Ledger
 from shared.ports.log import Log
 from shared.ports.models import Models
@@ -33,6 +35,8 @@ from shared.runtime.view import RunView
 
 BEAT_SECONDS = 5.0
 """How often a running document says that it is alive; three missed beats make an orphan."""
+FIRST_TOKENS = 1
+"""What a document takes of its caller's tokens when it begins, so that one in debt waits; the rest once it is known."""
 _LONG_AGO = timedelta(days=1)
 _LINES = structlog.get_logger("chatsmart")
 
@@ -47,6 +51,7 @@ class Stores:
     bus: Bus
     ledger: Ledger
     models: Models
+    keys: Keys
     clock: Clock
     ids: Ids
     house: Limits
@@ -59,7 +64,9 @@ class Works:
     stores: Stores
     tasks: dict[RunId, asyncio.Task[None]] = field(default_factory=dict)
     closing: bool = False
-    _spent: dict[RunId, Micros] = field(default_factory=dict)
+    callers: dict[RunId, Principal] = field(default_factory=dict)
+    """Whose rates a document's tokens are taken from, once it is settled."""
+    _spent: dict[RunId, tuple[Micros, int]] = field(default_factory=dict)
 
     def begin(self, document: Document, pipeline: Pipeline, given: BaseModel) -> None:
         """Start on a document that is on the shelf and whose money is held."""
@@ -136,9 +143,11 @@ class Works:
 
     async def _leave(self, document: Document, ours: bool) -> None:
         """Settle what was concluded. What was not (we are closing, the database is away) is another's to go on with."""
-        spent = self._spent.pop(document.id, None)
+        spent, caller = self._spent.pop(document.id, None), self.callers.pop(document.id, None)
         if spent is not None:
-            await settle(self.stores.ledger, document.tenant, document.id, spent)
+            cost, tokens = spent
+            rest = () if caller is None else rest_of(caller, self.stores.house, FIRST_TOKENS, tokens)
+            await settle(self.stores.ledger, document.tenant, document.id, cost, rest)
         elif ours:
             await self._abandon(document)
 
@@ -149,6 +158,7 @@ class Works:
         if now is not None and now.status == "running":
             said = fault_json(fault.code, fault.message, fault.advice)
             await stores.shelf.put(now.with_(status="failed", finished=stores.clock.now(), fault=said))
+        self.callers.pop(document.id, None)
         await settle(stores.ledger, document.tenant, document.id, ZERO)
 
     async def _abandon(self, document: Document) -> None:
@@ -190,7 +200,7 @@ class Works:
                 return False
             done = replace(documented(view, pipeline, document.budget), parent=document.parent)
             await self.stores.shelf.put(done, entries)
-            self._spent[document.id] = view.cost
+            self._spent[document.id] = (view.cost, view.usage.input + view.usage.output)
             return True
 
         return conclude

@@ -134,7 +134,8 @@ class MemoryLedger:
             for charge in charges
         ]
         waits = [
-            full + min(charge.amount * charge.rate.interval, charge.rate.window) - charge.rate.window - now
+            (full + min(charge.amount * charge.rate.interval, charge.rate.window) - charge.rate.window - now)
+            * (charge.amount > 0)  # what takes nothing is never refused
             for full, charge in zip(before, charges, strict=True)
         ]
         if not forced and any(wait > 1 for wait in waits):

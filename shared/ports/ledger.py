@@ -38,8 +38,8 @@ class Ledger(Protocol):
         which names the cap that leaves least and what would fit, where spent + held + amount would pass a cap;
         TooFast, which names the rate that takes longest and has `retry_after`. The hold counts in every subject that
         `caps` name, whatever the period. A second hold of the same run replaces the first. A charge larger than its
-        rate's burst passes once the rate is whole, and is paid back after. Fails closed: Unavailable where the store
-        is down.
+        rate's burst passes once the rate is whole, and is paid back after; one of 0 only asks. Fails closed:
+        Unavailable where the store is down.
         """
         ...
 

@@ -1,8 +1,9 @@
 """What every `ports.ledger.Ledger` promises."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from shared.adapters.clock import RandomIds
 from shared.adapters.redis.ledger import RedisLedger
 from shared.core.faults import OverBudget
 from shared.core.ids import TenantId
+from shared.core.limit import Cap
 from shared.core.money import Micros
 from shared.fakes.clock import FakeClock
 from shared.fakes.ledger import MemoryLedger
@@ -28,13 +30,15 @@ class Truth:
 
     def __init__(self) -> None:
         self.spent = Micros(0)
+        self.of_keys: dict[str, Micros] = {}
         self.asked: list[tuple[datetime, datetime]] = []
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
         """What happens once, after the sum is taken and before it is told."""
 
-    async def __call__(self, _tenant: TenantId, since: datetime, until: datetime, _key: str | None) -> Micros:
+    async def __call__(self, _tenant: TenantId, since: datetime, until: datetime, key: str | None) -> Micros:
         self.asked.append((since, until))
-        spent, meanwhile, self.meanwhile = self.spent, self.meanwhile, None
+        spent = self.spent if key is None else self.of_keys.get(key, Micros(0))
+        meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             await meanwhile()
         return spent
@@ -224,6 +228,101 @@ async def test_holds_of_many_at_once_stay_under_the_cap(ledger: Ledger, tenant: 
         tasks = [group.create_task(attempt(number)) for number in range(60)]
     assert sum(task.result() for task in tasks) == 33
     assert await figures(ledger, tenant) == (0, 990)
+
+
+def caps(tenant: TenantId, month_: int, day: int, key_day: int | None) -> tuple[Cap, ...]:
+    """A tenant's two caps and a key's two, of which one is no limit."""
+    return (
+        *month(tenant, month_),
+        Cap("tenant", tenant, "day", Micros(day)),
+        Cap("key", "key_1", "month", None),
+        Cap("key", "key_1", "day", None if key_day is None else Micros(key_day)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "named"),
+    [
+        ((99, 1000, 1000), "this tenant's cap of $0.000099 a month"),
+        ((1000, 99, 1000), "this tenant's cap of $0.000099 a day"),
+        ((1000, 1000, 99), "this key's cap of $0.000099 a day"),
+        ((90, 95, 99), "this tenant's cap of $0.000090 a month"),
+    ],
+)
+async def test_a_refusal_names_the_cap_that_leaves_least(
+    ledger: Ledger, tenant: TenantId, truth: Truth, limits: tuple[int, int, int], named: str
+) -> None:
+    """And what would fit under it; nothing is held under any of them."""
+    await ledger.hold(tenant, run(1), Micros(40), caps(tenant, 1000, 1000, 1000))
+    await ledger.settle(tenant, run(1), Micros(30))
+    truth.of_keys["key_1"] = Micros(30)
+    await ledger.hold(tenant, run(2), Micros(20), caps(tenant, 1000, 1000, 1000))
+    with pytest.raises(OverBudget, match=re.escape(named)) as refused:
+        await ledger.hold(tenant, run(3), Micros(50), caps(tenant, *limits))
+    free = min(limits) - 50
+    assert f"${free / 1e6:.6f} of" in refused.value.message
+    assert "($0.000030 spent, $0.000020 set aside" in refused.value.message
+    found = await ledger.balance(tenant, caps(tenant, *limits))
+    assert [(one.spent, one.held) for one in found] == [(30, 20)] * 4
+    await ledger.hold(tenant, run(3), Micros(free), caps(tenant, *limits))
+
+
+async def test_a_hold_counts_in_every_subject_it_names(ledger: Ledger, tenant: TenantId) -> None:
+    """One key's money is not another's; the tenant's is everybody's."""
+    await ledger.hold(tenant, run(1), Micros(100), caps(tenant, CAP, CAP, 100))
+    other = (*month(tenant, CAP), Cap("key", "key_2", "day", Micros(100)))
+    await ledger.hold(tenant, run(2), Micros(100), other)
+    with pytest.raises(OverBudget, match="key's"):
+        await ledger.hold(tenant, run(3), Micros(1), other)
+    assert [one.held for one in await ledger.balance(tenant, other)] == [200, 100]
+    assert await ledger.settle(tenant, run(1), Micros(60))
+    found = await ledger.balance(tenant, caps(tenant, CAP, CAP, 100))
+    assert [one.spent for one in found if one.cap.micros is not None] == [60] * 3
+    assert [(one.spent, one.held) for one in await ledger.balance(tenant, other)] == [(60, 100), (0, 100)]
+
+
+async def test_a_cap_that_comes_later_finds_the_money_that_is_out(
+    ledger: Ledger, tenant: TenantId, truth: Truth
+) -> None:
+    """A key without a limit has its holds counted all the same, and what they cost."""
+    await ledger.hold(tenant, run(1), Micros(80), caps(tenant, CAP, CAP, None))
+    with pytest.raises(OverBudget, match="this key's cap"):
+        await ledger.hold(tenant, run(2), Micros(21), caps(tenant, CAP, CAP, 100))
+    truth.spent = truth.of_keys["key_1"] = Micros(70)
+    assert await ledger.settle(tenant, run(1), Micros(70))
+    with pytest.raises(OverBudget, match="this key's cap"):
+        await ledger.hold(tenant, run(2), Micros(31), caps(tenant, CAP, CAP, 100))
+    await ledger.hold(tenant, run(2), Micros(30), caps(tenant, CAP, CAP, 100))
+
+
+async def test_a_keys_figure_is_the_truths(ledger: Ledger, tenant: TenantId, truth: Truth) -> None:
+    """A run that lost its hold counts for its key too, in the day and in the month."""
+    await ledger.hold(tenant, run(1), Micros(10), caps(tenant, CAP, CAP, 100))
+    truth.spent, truth.of_keys = Micros(900), {"key_1": Micros(95)}
+    assert not await ledger.settle(tenant, run(9), Micros(95))
+    found = await ledger.balance(tenant, caps(tenant, CAP, CAP, 100))
+    assert [(one.spent, one.held) for one in found] == [(900, 10), (900, 10), (95, 10), (95, 10)]
+
+
+async def test_a_new_day_starts_afresh_within_its_month(
+    ledger: Ledger, tenant: TenantId, truth: Truth, clock: FakeClock
+) -> None:
+    """At midnight UTC; a hold that crosses it counts as held, and is booked on the day on which it was made."""
+    limits = caps(tenant, CAP, 100, None)
+    clock.pass_((clock.now().replace(hour=23, minute=59) - clock.now()).total_seconds())
+    await ledger.hold(tenant, run(1), Micros(60), limits)
+    await ledger.hold(tenant, run(2), Micros(40), limits)
+    await ledger.settle(tenant, run(1), Micros(60))
+    with pytest.raises(OverBudget, match="a day"):
+        await ledger.hold(tenant, run(3), Micros(1), limits)
+    clock.pass_(120)
+    await ledger.hold(tenant, run(3), Micros(60), limits)
+    found = await ledger.balance(tenant, limits)
+    assert [(one.spent, one.held) for one in found] == [(60, 100), (0, 100), (0, 100), (0, 100)]
+    assert await ledger.settle(tenant, run(2), Micros(30))
+    assert [one.spent for one in await ledger.balance(tenant, limits)][:2] == [90, 0]
+    midnight = clock.now().replace(hour=0, minute=0)
+    assert (midnight, midnight + timedelta(days=1)) in truth.asked
 
 
 STEPS = st.lists(

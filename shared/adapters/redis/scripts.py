@@ -105,7 +105,7 @@ local function looked(base, first, count)
     local full = tonumber(redis.call('GET', KEYS[base + i]) or now)
     one.full = math.min(math.max(full, now), now + one.window + debt)
     local wait = one.full + math.min(one.cost, one.window) - one.window - now
-    if wait > found.wait then found.slowest, found.wait = i, wait end
+    if one.cost > 0 and wait > found.wait then found.slowest, found.wait = i, wait end
     found[i] = one
   end
   return found
