@@ -34,7 +34,7 @@ async def read(scope: Scope, receive: Receive, limit: int = LIMIT) -> bytes:
     """The whole body. Raises TooLarge past the limit (by its declared length before a byte is read), ClientGone."""
     declared = header(scope, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     pieces: list[bytes] = []
     size = 0
     while True:
@@ -44,7 +44,7 @@ async def read(scope: Scope, receive: Receive, limit: int = LIMIT) -> bytes:
         piece = message.get("body", b"")
         size += len(piece)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         pieces.append(piece)
         if not message.get("more_body", False):
             return b"".join(pieces)
@@ -70,7 +70,8 @@ def parse(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _too_large(limit: int) -> TooLarge:
+def too_large(limit: int = LIMIT) -> TooLarge:
+    """The refusal of a body of more than `limit` bytes."""
     return TooLarge(f"The body is larger than {limit // 1024 // 1024} MiB.")
 
 

@@ -115,8 +115,6 @@ class Crossing:
         began = self._services.clock.monotonic()
         trip = _Trip(cutover, principal, scope, receive, send, answer, raw, _object(raw), began)
         choice = choose(cutover, trip.parsed, raw)
-        if len(raw) > body.LIMIT and cutover.serve_percent < 100:
-            choice = replace(choice, ours=False)
         if choice.both:
             trip.pair = self._paired(trip, "chatsmart" if choice.ours else "old")
         try:
@@ -128,6 +126,8 @@ class Crossing:
     async def _ours(self, trip: _Trip) -> None:
         out = _Outward(trip, "chatsmart", self._services.clock.monotonic)
         try:
+            if len(trip.raw) > body.LIMIT:
+                raise body.too_large()
             await trip.answer(trip.scope, trip.principal, trip.translated, trip.receive, out)
         except Fault as fault:
             if not out.begun and trip.pair is not None:

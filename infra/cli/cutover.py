@@ -53,7 +53,8 @@ def report(hours: int, *, as_json: bool, url: str | None, key: str | None) -> No
     print(f"The last {hours} hours" + (", the newest 10000 comparisons" if found["capped"] else ""))
     for way, number in found["counts"].items():
         print(f"  {number:>8}  {way}")
-    for group in [{"model": "all"} | found["overall"], *found["models"]]:
+    models = found["models"] if len(found["models"]) > 1 else []
+    for group in [{"model": "all"} | found["overall"], *models]:
         print("\n" + "\n".join(_group(group)))
     for row in found["worst"]:
         print(f"\n{row['trace'] or 'no trace'}  {row['model']}  {row['why']}{_fault(row)}")

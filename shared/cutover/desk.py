@@ -95,7 +95,7 @@ class Desk:
         """The caller's move. Raises NotYours where there is none."""
         found = await self._cutovers.get(_allowed(principal).tenant)
         if found is None:
-            raise NotYours("No move from another path is set up: PUT /v1/cutover begins one.")
+            raise NotYours("No move from another path is set up. PUT /v1/cutover begins one.")
         return found
 
     async def set(self, principal: Principal, change: Change) -> Cutover:

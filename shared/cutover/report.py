@@ -122,7 +122,7 @@ def _figures(group: Group) -> str:
     if group.both and group.agreement is not None:
         said.append(f"{group.agreement:.0%} agree in form, {group.identical} are identical")
     if group.priced:
-        ratio = f" ({group.ours.cost / group.theirs.cost:.2g} times)" if group.theirs.cost else ""
+        ratio = f" ({group.ours.cost / group.theirs.cost:.2g}×)" if group.theirs.cost else ""
         said.append(f"cost {show(group.ours.cost)} against {show(group.theirs.cost)}{ratio}")
     first, theirs = group.ours.first_p50, group.theirs.first_p50
     if first is not None and theirs is not None:
