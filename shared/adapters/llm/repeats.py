@@ -11,6 +11,8 @@ _TRIES = 6
 """Events to learn from before giving up: some providers number them, so that no two have the same bytes around."""
 _MARK = b"\\u0000"
 """Stands between texts while they are read as one: no escape, no character and no surrogate pair reaches across it."""
+_OPEN_END = b"\\" + _MARK
+"""A text that ends with a backslash has taken the quote after it for its own."""
 
 
 class Repeats:
@@ -45,30 +47,32 @@ class Repeats:
     def run(self, data: bytes, at: int) -> tuple[str, int]:
         """The text of the events from `at` on that repeat, and where what comes after them begins. That is `at` itself
         where not even the first one is whole, or where it has to be read in the ordinary way."""
-        pieces = data[at + len(self.prefix) :].split(self._seam)
-        texts: list[bytes] = []
-        over = False
-        for piece in pieces:
-            if b'"' in piece and (end := piece.find(self.suffix)) >= 0:
-                piece, over = piece[:end], True
-            texts.append(piece)
-            if over:
-                break
-        if not over:
-            texts.pop()  # its end has not come yet
-        if not texts or any(text.endswith(b"\\") for text in texts):
+        texts = data[at + len(self.prefix) :].split(self._seam)
+        end = texts[-1].find(self.suffix)
+        if end >= 0:
+            texts[-1] = texts[-1][:end]
+        else:
+            texts.pop()  # its end has not come yet, or it is another event
+        text = self._read(texts)
+        if text is None:
+            # Something else stands between them: up to there they may be read.
+            first = next((n for n, one in enumerate(texts) if self.suffix in one), -1)
+            texts = [*texts[:first], texts[first][: texts[first].index(self.suffix)]] if first >= 0 else []
+            text = self._read(texts)
+        if text is None:
+            self._left -= 1
+            self.known = self._left > -_TRIES  # after some that can't be read as one it is not tried any more
             return "", at
-        try:
-            text: str = orjson.loads(b'"' + _MARK.join(texts) + b'"')
-        except orjson.JSONDecodeError:
-            return "", self._doubtful(at)
-        if text.count("\x00") != len(texts) - 1:
-            return "", self._doubtful(at)
-        around = (len(self.prefix) + len(self.suffix)) * len(texts)
-        return text.replace("\x00", ""), at + around + sum(map(len, texts))
+        return text, at + (len(self.prefix) + len(self.suffix)) * len(texts) + sum(map(len, texts))
 
-    def _doubtful(self, at: int) -> int:
-        """A run that can't be read as one: after some of them it is not tried any more."""
-        self._left -= 1
-        self.known = self._left > -_TRIES
-        return at
+    def _read(self, texts: list[bytes]) -> str | None:
+        """What these insides of JSON strings say together; None where they have to be read one by one."""
+        joined = _MARK.join(texts)
+        if not texts or _OPEN_END in joined or texts[-1].endswith(b"\\"):
+            return None
+        try:
+            text: str = orjson.loads(b'"' + joined + b'"')
+        except orjson.JSONDecodeError:
+            return None
+        parts = text.split("\x00")
+        return "".join(parts) if len(parts) == len(texts) else None
