@@ -10,14 +10,22 @@ import asyncpg
 import pytest
 
 from shared.adapters.postgres.database import Database
+from shared.adapters.postgres.idempotency import PostgresIdempotency
 from shared.core.faults import OurFault, Unavailable
 from shared.core.ids import KeyId, TenantId
+from shared.ports.idempotency import Keyed
 from shared.ports.keys import ApiKey
 from tests.contract.samples import AT, document, entry, run
 from tests.stores import Addresses, Stores
 
 Connection = Any
-TABLES = {"tenants": "id", "api_keys": "tenant_id", "documents": "tenant_id", "call_log": "tenant_id"}
+TABLES = {
+    "tenants": "id",
+    "api_keys": "tenant_id",
+    "documents": "tenant_id",
+    "call_log": "tenant_id",
+    "idempotency_keys": "tenant_id",
+}
 SEALED = {"log_seals": "tenant_id", "log_heads": "tenant_id"}
 DENIED = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)
 
@@ -37,6 +45,7 @@ async def pair(stores: Stores, tenant: TenantId, other_tenant: TenantId) -> Pair
         key = ApiKey(KeyId("key_1"), one, "Key", "abcd", frozenset({"member"}), AT)
         await stores.keys.create(key, sha256(one.encode()).digest())
         await stores.shelf.put(document(one, status="running"), [entry(one)])
+        await PostgresIdempotency(stores.database).claim(Keyed(one, "POST /", "k", b"x" * 32), run(), AT)
     return Pair(tenant, other_tenant)
 
 
@@ -377,6 +386,8 @@ async def test_a_browser_reads_and_never_writes(addresses: Addresses, admin: Con
             assert [str(row[0]) for row in await connection.fetch("select tenant_id from documents")] == [
                 pair.mine
             ]
+            assert await connection.fetch("select tenant_id from idempotency_keys") == []
+            assert await connection.execute("delete from idempotency_keys") == "DELETE 0"
             assert await connection.execute("update documents set cost_micros = 0") == "UPDATE 0"
             assert await connection.execute("update api_keys set revoked_at = null") == "UPDATE 0"
             for statement in (
