@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.adapters.llm.sse import Event, SseReader
 from shared.adapters.llm.wires import WIRES
 from shared.core.answer import collect
-from shared.core.chunk import Chunk, Ended
+from shared.core.chunk import Chunk, Ended, Text
 from shared.core.faults import Cut, ProviderFault
 from shared.core.usage import Usage
 from tests.contract.llm import recordings
