@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import orjson
 import pytest
@@ -408,3 +409,34 @@ async def test_a_move_that_is_over_leaves_nothing(house: House, old: Simulator) 
     assert answer.status_code == 200
     assert "x-chatsmart-served-by" not in answer.headers
     assert not old.calls()
+
+
+async def test_rows_of_a_move_are_out_of_another_tenants_reach(
+    house: House, old: Simulator, addresses: Addresses
+) -> None:
+    """Also through SQL, as the app's own login; and nobody reads a sealed key off the table."""
+    await move(house, old, serve_percent=100, mirror_percent=100)
+    async with house.client() as client:
+        await client.post(PATH, json=HELLO)
+    await report(house, pairs=1)
+    tables = ("cutovers", "cutover_comparisons", "cutover_counts")
+    app = await asyncpg.connect(addresses.app)
+    try:
+        for tenant, seen in ((house.tenant, True), (str(house.services.ids.uuid()), False)):
+            async with app.transaction():
+                claims = orjson.dumps({"role": "authenticated", "tenant_id": tenant}).decode()
+                await app.execute("select set_config('role', 'authenticated', true)")
+                await app.execute("select set_config('request.jwt.claims', $1, true)", claims)
+                for table in tables:
+                    assert bool(await app.fetchval(f"select count(*) from public.{table}")) is seen
+                if not seen:
+                    gone = await app.execute("update public.cutovers set serve_percent = 0")
+                    assert gone == "UPDATE 0"
+                    assert await app.execute("delete from public.cutovers") == "DELETE 0"
+        for statement in ("select * from public.cutovers", "select key_sealed from public.cutovers"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with app.transaction():
+                    await app.execute("select set_config('role', 'authenticated', true)")
+                    await app.fetch(statement)
+    finally:
+        await app.close()

@@ -11,6 +11,7 @@ from shared.core.faults import BadRequest, OverBudget, Overloaded
 from shared.core.tenant import Principal
 from shared.cutover.desk import Change
 from shared.fakes.oldpath import ScriptedAnswer
+from tests.unit.test_cutover_address import HOSTILE
 from tests.unit.web_engine import KEY, TENANT, Engine
 
 PATH = "/v1/chat/completions"
@@ -174,3 +175,13 @@ async def test_a_wrong_field_is_named(body: dict[str, Any], param: str) -> None:
         assert (answer.status_code, answer.json()["param"]) == (400, param)
         assert answer.headers["content-type"] == "application/problem+json"
         assert (await client.get("/v1/cutover")).json() == before
+
+
+async def test_no_hostile_address_is_stored() -> None:
+    """Each is a 400 that names the field, over HTTP as well; the move stays where it was."""
+    engine = await moving(ScriptedAnswer())
+    async with engine.client() as client:
+        for url in HOSTILE:
+            answer = await client.put("/v1/cutover", json={"base_url": url, "api_key": ""})
+            assert (answer.status_code, answer.json()["param"]) == (400, "base_url"), url
+        assert (await client.get("/v1/cutover")).json()["base_url"] == "https://old.example/v1"
