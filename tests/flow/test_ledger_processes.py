@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 from shared.core.ids import TenantId
+from shared.core.limit import Cap
+from shared.core.money import Micros
 from tests.contract.samples import month
 from tests.stores import Addresses, Stores
 from tests.structure.tree import ROOT
@@ -17,9 +19,9 @@ import asyncio, json, random, sys
 from shared.adapters.clock import SystemClock
 from shared.adapters.redis.connection import RedisConnection
 from shared.adapters.redis.ledger import RedisLedger
-from shared.core.faults import OverBudget
+from shared.core.faults import OverBudget, TooFast
 from shared.core.ids import RunId, TenantId
-from shared.core.limit import Cap
+from shared.core.limit import Cap, Charge, Rate
 from shared.core.money import Micros
 
 async def nothing_spent(tenant, since, until, key):
@@ -28,13 +30,14 @@ async def nothing_spent(tenant, since, until, key):
 async def main(url, tenant, seed, cap):
     chance, redis = random.Random(seed), RedisConnection(url)
     ledger, spent, refused = RedisLedger(redis, SystemClock(), nothing_spent), 0, 0
-    caps = [Cap("tenant", tenant, "month", Micros(cap))]
+    caps = [Cap("tenant", tenant, "month", Micros(cap)), Cap("key", "key_1", "day", Micros(cap))]
+    rate = Rate("key", "key_1", "tokens", 60, 3000)
     async def work(number):
         nonlocal spent, refused
         run, amount = RunId(f"doc_{seed}_{number}"), chance.randint(1, 400)
         try:
-            await ledger.hold(TenantId(tenant), run, Micros(amount), caps)
-        except OverBudget:
+            await ledger.hold(TenantId(tenant), run, Micros(amount), caps, [Charge(rate, 1)])
+        except (OverBudget, TooFast):
             refused += 1
             return
         await asyncio.sleep(chance.random() / 100)
@@ -72,11 +75,13 @@ async def test_processes_together_never_pass_the_cap(
         for seed in range(3)
     ]
 
+    caps = (*month(tenant, CAP), Cap("key", "key_1", "day", Micros(CAP)))
+
     async def watch() -> int:
         looks = 0
         while True:
-            (now,) = await stores.ledger.balance(tenant, month(tenant, CAP))
-            assert now.spent + now.held <= CAP
+            for now in await stores.ledger.balance(tenant, caps):
+                assert now.spent + now.held <= CAP
             looks += 1
             if all(spender.returncode is not None for spender in spenders):
                 return looks
@@ -86,8 +91,9 @@ async def test_processes_together_never_pass_the_cap(
         watcher = group.create_task(watch())
         outputs = [group.create_task(spender.communicate()) for spender in spenders]
     results = [json.loads(output.result()[0]) for output in outputs]
-    (last,) = await stores.ledger.balance(tenant, month(tenant, CAP))
+    last, of_key = await stores.ledger.balance(tenant, caps)
     assert (last.spent, last.held) == (sum(result["spent"] for result in results), 0)
+    assert (of_key.spent, of_key.held) == (last.spent, 0)
     assert last.spent > CAP * 0.9
     assert sum(result["refused"] for result in results) > 0
     assert watcher.result() > 20

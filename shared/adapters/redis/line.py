@@ -41,6 +41,8 @@ class _Asked:
     script: Script
     words: Sequence[str]
     answer: "asyncio.Future[str]"
+    """Cancelled where the caller has left; what it asked is done all the same."""
+    answered: bool = False
 
 
 class Line:
@@ -87,7 +89,7 @@ class Line:
             if pause:
                 await asyncio.sleep(pause)
             try:
-                await self._round_trip([asked for asked in group if not asked.answer.done()])
+                await self._round_trip([asked for asked in group if not asked.answered])
                 return
             except (Lost, TooLate, OSError) as lost:
                 error = lost
@@ -126,8 +128,10 @@ class Line:
             except (Lost, TooLate):
                 raise
             except RedisError as error:
+                asked.answered = True
                 _end(asked, Unavailable(f"Redis refused a script ({error})."))
             else:
+                asked.answered = True
                 if not asked.answer.done():
                     asked.answer.set_result(reply.decode())
         return unknown
