@@ -366,7 +366,8 @@ async def _streamed(
     else:
         stream.flush_headers(writer)
         await _play(live, response, rendered.frames)
-    await response.write_eof()
+    if request.transport is not None and not request.transport.is_closing():
+        await response.write_eof()
     return response
 
 
