@@ -3,6 +3,7 @@
 FastAPI's streaming response costs twice the CPU of this for a burst of tokens (peer benchmark, part 6).
 """
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic
 
 from starlette.types import Receive, Scope, Send
@@ -12,13 +13,12 @@ from functions.web.crossing import Crossing
 from functions.web.departure import Departure
 from functions.web.dialect import A, Dialect, Gathered, Writer
 from functions.web.errors import openai_error, status_of
+from functions.web.heartbeat import Heartbeat
 from functions.web.idempotency import opened
 from functions.web.openai_answer import Envelope
 from functions.web.principal import Principals
-from functions.web.pump import Pump
 from functions.web.reply import dumps
 from functions.web.sse import HEADERS as STREAM_HEADERS
-from functions.web.sse import HEARTBEAT, HEARTBEAT_SECONDS
 from shared.chat.orders import ChatOrder
 from shared.core.faults import Cut, Fault
 from shared.core.ids import begun_at
@@ -107,24 +107,23 @@ async def _stream(answering: "Answering | Retold", writer: Writer, send: Send) -
     waiting = writer.opening()
     shown: set[int] = set()
     try:
-        async with Pump(answering.items()) as pump:
-            while (batch := await pump.batch(HEARTBEAT_SECONDS)) is not None:
-                pieces = [waiting]
-                for index, item in ((index, item) for index, read in batch for item in read):
-                    if isinstance(item, Spliced):
-                        continue
-                    if not isinstance(item, Restarted):
+        async with aclosing(answering.items()) as reads, Heartbeat(send) as heart:
+            async for index, read in reads:
+                pieces = [waiting] if waiting else []
+                for item in read:
+                    if isinstance(item, Restarted):
+                        if index in shown:
+                            # OpenAI's formats can't take text back. Two half answers in a row would look like one.
+                            raise Cut(
+                                "The provider's answer broke off and could only be begun anew. Send it again."
+                            )
+                    elif not isinstance(item, Spliced):
                         shown.add(index)
                         pieces.append(writer.event(index, item))
-                    elif index in shown:
-                        # OpenAI's formats can't take text back. Two half answers in a row would look like one.
-                        raise Cut(
-                            "The provider's answer broke off and could only be begun anew. Send it again."
-                        )
                 waiting = b""
-                piece = b"".join(pieces)
-                if piece or not batch:
-                    await send({"type": "http.response.body", "body": piece or HEARTBEAT, "more_body": True})
+                if piece := b"".join(pieces):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    heart.sent()
         last = writer.closing(answering.usage or NO_USAGE, answering.cost)
     except Fault as fault:
         last = waiting + writer.error(openai_error(fault, status_of(fault)))

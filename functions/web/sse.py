@@ -7,14 +7,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from functions.web.departure import Departure
+from functions.web.heartbeat import BEAT as HEARTBEAT
+from functions.web.heartbeat import SECONDS as HEARTBEAT_SECONDS
 from functions.web.pump import Pump
 from shared.core.event import Event
 from shared.core.faults import BadRequest
 
 LOG = logging.getLogger("chatsmart.web")
-HEARTBEAT_SECONDS = 15.0
-"""After so much silence a comment goes out, so that no proxy takes a thinking model for a dead connection."""
-HEARTBEAT = b": still here\n\n"
 HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),

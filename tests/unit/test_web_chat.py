@@ -135,7 +135,7 @@ async def test_several_answers_keep_their_indexes() -> None:
 async def test_the_chunks_of_one_read_leave_in_one_send() -> None:
     """A burst of tokens costs a few sends, not one each."""
     engine = Engine()
-    engine.chat.script = [*((0, Text(f"{number} ")) for number in range(500)), (0, Ended("stop"))]
+    engine.chat.script = [(0, [*(Text(f"{number} ") for number in range(500)), Ended("stop")])]
     sent: list[dict[str, Any]] = []
 
     async def send(message: Any) -> None:

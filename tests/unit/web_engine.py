@@ -46,8 +46,8 @@ AUTH = {"authorization": f"Bearer {KEY}"}
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HELLO: tuple[Chunk, ...] = (Text("Hel"), Text("lo"), Ended("stop"), Used(Usage(input=9, output=2)))
 
-Scripted = tuple[int, Piece] | Fault | float
-"""An item, a fault to raise, or seconds to wait."""
+Scripted = tuple[int, Piece] | tuple[int, list[Piece]] | Fault | float
+"""A piece or what one read brought of several, a fault to raise, or seconds to wait."""
 
 
 @dataclass
@@ -135,9 +135,11 @@ class Answer:
             if isinstance(item, float):
                 await asyncio.sleep(item)
                 continue
-            if isinstance(item[1], Used):
-                self.usage = item[1].usage
-            yield item[0], (item[1],)
+            index, pieces = item[0], item[1] if isinstance(item[1], list) else [item[1]]
+            for piece in pieces:
+                if isinstance(piece, Used):
+                    self.usage = piece.usage
+            yield index, pieces
         self.cost = Micros(42)
 
     async def aclose(self) -> None:
