@@ -70,7 +70,9 @@ class AesSealer:
             nonce = sealed[1 + _MARK : _HEAD]
             return AESGCM(key).decrypt(nonce, sealed[_HEAD:], _about(tenant, name)).decode()
         except (InvalidTag, ValueError):
-            raise OurFault("A stored secret can't be read: it was changed, or is not this tenant's.") from None
+            raise OurFault(
+                "A stored secret can't be read: it was changed, or is not this tenant's."
+            ) from None
 
 
 def _about(tenant: TenantId, name: str) -> bytes:
