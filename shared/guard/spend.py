@@ -1,6 +1,7 @@
 """Money is set aside before the first call and settled after the last one, however a run ends."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import structlog
@@ -54,7 +55,7 @@ class Settlements:
         return len(self._tasks)
 
     async def close(self, grace: float = _GRACE_SECONDS) -> None:
-        """Wait until all have landed; where the store stays away, `grace` seconds, and each is tried once more."""
+        """Wait until all have landed; where the store stays away, `grace` seconds."""
         self._closing.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
@@ -64,32 +65,32 @@ class Settlements:
             await asyncio.wait(self._tasks)
 
     async def _see_to(self, tenant: TenantId, run: RunId, spent: Micros, charges: Sequence[Charge]) -> None:
-        tried = 0
-        while True:
-            try:
-                await self._ledger.settle(tenant, run, spent, charges)
-                return
-            except Unavailable:
-                if self._closing.is_set() and tried >= len(PAUSES):
-                    _LINES.error("hold left to expire", run=run, spent_micros=spent)
-                    return
-            await self._pause(PAUSES[min(tried, len(PAUSES) - 1)])
-            tried += 1
+        try:
+            tried = 0
+            while not await self._landed(tenant, run, spent, charges):
+                await self._pause(PAUSES[min(tried, len(PAUSES) - 1)])
+                tried += 1
+        except BaseException:
+            _LINES.error("hold left to expire", run=run, spent_micros=spent)
+            raise
+
+    async def _landed(self, tenant: TenantId, run: RunId, spent: Micros, charges: Sequence[Charge]) -> bool:
+        try:
+            await self._ledger.settle(tenant, run, spent, charges)
+        except Unavailable:
+            return False
+        return True
 
     async def _pause(self, seconds: float) -> None:
         """Less where the process begins to close: there is no time to lose then."""
         if self._closing.is_set():
             await asyncio.sleep(min(seconds, 0.5))
             return
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._closing.wait()
-        except TimeoutError:
-            pass
 
     def _over(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        if task.cancelled():
-            _LINES.error("settlement cancelled: its hold is left to expire")
-        elif (error := task.exception()) is not None:
-            _LINES.error("settlement broke: its hold is left to expire", exc_info=error)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LINES.error("settlement broke", exc_info=error)

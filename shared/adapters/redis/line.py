@@ -91,29 +91,28 @@ class Line:
             try:
                 await self._round_trip([asked for asked in group if not asked.answered])
                 return
-            except (Lost, TooLate, OSError) as lost:
+            except (Lost, OSError) as lost:
                 error = lost
-                await self._hang_up()
-                if isinstance(lost, TooLate):
-                    break
             except RedisError as refused:
-                # The connection's own beginning was refused: a password, say.
+                # Too late, or the connection's own beginning was refused: a password, say.
                 error = refused
-                await self._hang_up()
                 break
         for asked in group:
             _end(asked, Unavailable(f"Redis can't be used ({type(error).__name__})."))
 
     async def _round_trip(self, group: list[_Asked]) -> None:
-        if self._connection is None:
-            pool: Any = self._client.connection_pool
-            connection = pool.make_connection()
-            await connection.connect()
-            self._connection = connection
-        unknown = await self._exchange(group, [("EVALSHA", asked.script.sha) for asked in group])
-        if unknown:
-            # In order and whole: the server learns each script from its first text.
-            await self._exchange(unknown, [("EVAL", asked.script.text) for asked in unknown])
+        try:
+            if self._connection is None:
+                pool: Any = self._client.connection_pool
+                self._connection = pool.make_connection()
+                await self._connection.connect()
+            unknown = await self._exchange(group, [("EVALSHA", asked.script.sha) for asked in group])
+            if unknown:
+                await self._exchange(unknown, [("EVAL", asked.script.text) for asked in unknown])
+        except BaseException:
+            # Replies that nobody has read would be taken for those of the next ones.
+            await self._hang_up()
+            raise
 
     async def _exchange(self, group: list[_Asked], heads: list[tuple[str, str]]) -> list[_Asked]:
         """Send all, read all. The ones whose script the server does not know."""
