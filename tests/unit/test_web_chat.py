@@ -11,7 +11,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from shared.core.chunk import Citation, Ended, Reasoning, Refusal, Text, ToolCallPart, Used
 from shared.core.faults import Cut, OverBudget, Overloaded, Throttled, Unauthorised
-from shared.core.leg import Restarted
+from shared.core.leg import Piece, Restarted
 from shared.core.usage import Usage
 from tests.unit.web_engine import Engine, Scripted, served
 
@@ -135,7 +135,8 @@ async def test_several_answers_keep_their_indexes() -> None:
 async def test_the_chunks_of_one_read_leave_in_one_send() -> None:
     """A burst of tokens costs a few sends, not one each."""
     engine = Engine()
-    engine.chat.script = [(0, [*(Text(f"{number} ") for number in range(500)), Ended("stop")])]
+    burst: list[Piece] = [*(Text(f"{number} ") for number in range(500)), Ended("stop")]
+    engine.chat.script = [(0, burst)]
     sent: list[dict[str, Any]] = []
 
     async def send(message: Any) -> None:

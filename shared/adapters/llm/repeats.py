@@ -47,23 +47,31 @@ class Repeats:
     def run(self, data: bytes, at: int) -> tuple[str, int]:
         """The text of the events from `at` on that repeat, and where what comes after them begins. That is `at` itself
         where not even the first one is whole, or where it has to be read in the ordinary way."""
-        texts = data[at + len(self.prefix) :].split(self._seam)
+        start, stop = at + len(self.prefix), len(data) - len(self.suffix)
+        if data.endswith(self.suffix) and b'"' not in (only := data[start:stop]) and b"\\" not in only:
+            try:
+                text = only.decode()  # the usual read: one event, nothing escaped
+            except UnicodeDecodeError:
+                text = "\n"
+            if text.isprintable():  # no control character, which a JSON string can't hold
+                return text, len(data)
+        texts = data[start:].split(self._seam)
         end = texts[-1].find(self.suffix)
         if end >= 0:
             texts[-1] = texts[-1][:end]
         else:
             texts.pop()  # its end has not come yet, or it is another event
-        text = self._read(texts)
-        if text is None:
+        joined = self._read(texts)
+        if joined is None:
             # Something else stands between them: up to there they may be read.
             first = next((n for n, one in enumerate(texts) if self.suffix in one), -1)
             texts = [*texts[:first], texts[first][: texts[first].index(self.suffix)]] if first >= 0 else []
-            text = self._read(texts)
-        if text is None:
+            joined = self._read(texts)
+        if joined is None:
             self._left -= 1
             self.known = self._left > -_TRIES  # after some that can't be read as one it is not tried any more
             return "", at
-        return text, at + (len(self.prefix) + len(self.suffix)) * len(texts) + sum(map(len, texts))
+        return joined, at + (len(self.prefix) + len(self.suffix)) * len(texts) + sum(map(len, texts))
 
     def _read(self, texts: list[bytes]) -> str | None:
         """What these insides of JSON strings say together; None where they have to be read one by one."""
