@@ -1,6 +1,6 @@
 """An answer as it is put together from chunks, and chunks as the log keeps them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.core.chunk import (
@@ -49,6 +49,14 @@ def to_row(chunk: Piece) -> dict[str, Any]:
             return {"spliced": [leg, how]}
         case Text(text):
             return {"text": text}
+
+
+def shown(trace: str, step: str, what: str | Mapping[str, Any]) -> dict[str, Any]:
+    """The data of the `token` event of a piece that readers see: text, or (without text) what a structured answer
+    holds so far, as `value`."""
+    if isinstance(what, str):
+        return {"trace": trace, "step": step, "text": what}
+    return {"trace": trace, "step": step, "text": "", "value": what["value"]}
 
 
 def from_row(row: dict[str, Any]) -> Piece:

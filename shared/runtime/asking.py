@@ -16,8 +16,9 @@ from shared.core.leg import Batch, Call, LegEnded, LegItem, LegStarted, Piece, R
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
+from shared.core.structured import NOTHING, Partial
 from shared.ports.models import Models
-from shared.runtime.answer import from_row, to_row, usage_row
+from shared.runtime.answer import from_row, shown, to_row, usage_row
 from shared.runtime.budget import Hold
 from shared.runtime.course import Mode
 from shared.runtime.journal import shielded
@@ -52,6 +53,8 @@ class Asked:
     ladder: Ladder
     stream: bool
     finishers: Ladder = ()
+    values: bool = False
+    """Whether readers are told what a structured answer holds so far."""
 
 
 def canonical(prompt: Prompt, label: str) -> bytes:
@@ -197,8 +200,8 @@ class Talk:
     """What is written and told of a call while it goes. Legs of an earlier process count on: `base` came before."""
 
     __slots__ = (
-        "_asked", "_base", "_clock", "_ended", "_first", "_fx", "_journal", "_legs", "_pieces", "_sent_at", "_telling",
-        "_void",
+        "_asked", "_base", "_clock", "_ended", "_first", "_fx", "_journal", "_legs", "_partial", "_pieces", "_sent_at",
+        "_telling", "_void",
     )  # fmt: skip
 
     def __init__(self, fx: "Fx", asked: Asked, record: Record | None) -> None:
@@ -213,6 +216,7 @@ class Talk:
         """Legs whose outcome is not written, each with the position of its intent."""
         self._ended: LegEnded | None = None
         self._pieces: list[list[Any]] = []
+        self._partial = self._grows()
         self._first = True
         self._sent_at = 0.0
 
@@ -253,6 +257,8 @@ class Talk:
 
     def turn(self, item: Spliced | Restarted) -> Spliced | Restarted:
         """The answer goes on from another leg, or begins again. It as the step is to see it."""
+        if isinstance(item, Restarted):
+            self._partial = self._grows()
         item = replace(item, leg=self._base + item.leg)
         self._pieces.append([0, self._ms(), to_row(item)])
         say_turn(self._fx, self._asked, item)
@@ -337,6 +343,13 @@ class Talk:
 
     def _say(self, text: str, at: int) -> None:
         self._pieces.append([self._telling.token(self._fx.path, text), at, text])
+        if self._partial is not None and (value := self._partial.feed(text)) is not NOTHING:
+            what = {"value": value}
+            self._pieces.append([self._telling.token(self._fx.path, what), at, what])
+
+    def _grows(self) -> Partial | None:
+        schema = self._asked.prompt.schema
+        return Partial(schema) if self._asked.values and schema is not None else None
 
 
 def _code(ended: LegEnded, more: Mapping[str, Any]) -> str:
@@ -386,17 +399,16 @@ def left_over(fx: "Fx", asked: Asked, record: Record) -> bool:
     return shown
 
 
-def _tell_again(fx: "Fx", asked: Asked, position: int, what: Any) -> Piece:
-    """One recorded piece: its event at its old position, and the chunk."""
-    if isinstance(what, str):
-        data = {"trace": fx.course.trace, "step": fx.path, "text": what}
+def _tell_again(fx: "Fx", asked: Asked, position: int, what: Any) -> Batch | tuple[Piece]:
+    """One recorded piece: its event at its old position, and the chunk; none where it is a value that had grown."""
+    if isinstance(what, str) or "value" in what:
         if position:
-            fx.course.telling.put(Event(position, "token", data))
-        return Text(what)
+            fx.course.telling.put(Event(position, "token", shown(fx.course.trace, fx.path, what)))
+        return (Text(what),) if isinstance(what, str) else ()
     chunk = from_row(what)
     if isinstance(chunk, Spliced | Restarted):
         say_turn(fx, asked, chunk)
-    return chunk
+    return (chunk,)
 
 
 async def retold(fx: "Fx", asked: Asked, record: Record) -> AsyncGenerator[Sequence[Piece], None]:
@@ -423,9 +435,9 @@ async def retold(fx: "Fx", asked: Asked, record: Record) -> AsyncGenerator[Seque
                 # Before the pieces: a step that leaves early has had the leg all the same.
                 fx.tally.add(leg.outcome, void=n < start)
             for position, _, what in leg.pieces:
-                chunk = _tell_again(fx, asked, position, what)
-                if n >= start:
-                    yield (chunk,)
+                told = _tell_again(fx, asked, position, what)
+                if n >= start and told:
+                    yield told
     last = record.legs[-1].outcome
     if last is not None and "raised" in last.body:
         raise fault_of(last.body["raised"])
@@ -455,9 +467,11 @@ async def _copied(fx: "Fx", asked: Asked, legs: list[Leg]) -> AsyncGenerator[Seq
         pieces = []
         for _, ms, what in legs[number - 1].pieces:
             row = _renumbered(what, number)
-            chunk = _tell_again(fx, asked, 0, row)
-            pieces.append([telling.token(path, what) if isinstance(what, str) else 0, ms, row])
-            yield (chunk,)
+            told = _tell_again(fx, asked, 0, row)
+            seen = isinstance(what, str) or "value" in what
+            pieces.append([telling.token(path, what) if seen else 0, ms, row])
+            if told:
+                yield told
         was = {"cost": outcome.cost, "usage": None if outcome.usage is None else usage_row(outcome.usage)}
         body = {
             **outcome.body,

@@ -57,7 +57,9 @@ class Fx:
 
     async def ask(self, prompt: Prompt, into: type[T], *, label: str = "") -> T:
         """A structured answer: the type's JSON Schema is asked for natively and checked always. An answer that does
-        not fit is sent back once with what is wrong; raises Malformed where the second does not fit either."""
+        not fit is sent back once with what is wrong; raises Malformed where the second does not fit either. While it
+        grows readers get, beside its text, `token` events with an empty `text` and a `value`: what is whole of it so
+        far. The latest counts; one after `spliced` with `how: restart` or `repair` begins anew."""
         schema, adapter = _schema_of(into)
         prompt = replace(prompt, schema=schema)
         answer = accepted(await self._complete(prompt, label, compact=True))
@@ -89,17 +91,18 @@ class Fx:
         ladder: Ladder | None = None,
         finishers: Ladder = (),
         stream: bool = True,
+        values: bool = False,
         label: str = "",
     ) -> AsyncGenerator[Sequence[Piece], None]:
         """The answer as it comes, a network read at a time, logged and told to readers; `Restarted` voids what came
         before it. `finishers` may finish what another began. Close it (`contextlib.aclosing`) where it is left early:
-        the provider is told at once."""
+        the provider is told at once. With `values` readers are told what a structured answer holds so far, too."""
         rungs = self.step.ladder if ladder is None else tuple(ladder)
         if not rungs:
             raise BadGraph(f"{self.step.where}: asks a model but has no ladder")
         request = canonical(prompt, label)
         key = key_of(self.path, "ask", request)
-        asked = Asked(prompt, request, key, self._count(key), rungs, stream, finishers)
+        asked = Asked(prompt, request, key, self._count(key), rungs, stream, finishers, values)
         return self._batches(asked)
 
     async def _batches(self, asked: Asked) -> AsyncGenerator[Sequence[Piece], None]:
@@ -175,7 +178,7 @@ class Fx:
     async def _complete(self, prompt: Prompt, label: str, *, compact: bool = False) -> Completion:
         """The whole answer; one that is to be `compact` is left where it runs away into white space."""
         answer, blank = Answer(), WhiteSpace()
-        async with aclosing(self.batches(prompt, label=label)) as batches:
+        async with aclosing(self.batches(prompt, values=compact, label=label)) as batches:
             async for batch in batches:
                 for piece in batch:
                     answer.add(piece)

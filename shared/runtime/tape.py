@@ -11,6 +11,7 @@ from shared.core import faults
 from shared.core.entry import Entry
 from shared.core.event import Event
 from shared.core.faults import Diverged, Fault, NotYours
+from shared.runtime.answer import shown
 
 _SHOWN = 24
 """Bytes shown on either side of a difference."""
@@ -188,8 +189,7 @@ class Tape:
             entry = leg.outcome
             for position, _, what in leg.pieces:
                 if position and entry is not None:
-                    data = {"trace": entry.trace, "step": entry.step, "text": what}
-                    found[position] = Event(position, "token", data)
+                    found[position] = Event(position, "token", shown(entry.trace, entry.step, what))
         found.update((event.position, event) for event in self.verbatim)
         return tuple(found[position] for position in sorted(found))
 

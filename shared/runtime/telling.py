@@ -8,6 +8,7 @@ from typing import Any
 from shared.core.event import Event, EventName
 from shared.core.faults import Fault
 from shared.core.ids import TraceId
+from shared.runtime.answer import shown
 
 Told = tuple[int, str, str, dict[str, Any]]
 """Position, what the event is within its run, its name and its data: as a row of the log keeps it."""
@@ -67,11 +68,11 @@ class Telling:
         event = self.events[position] = self._told.get(position) or Event(position, name, data)
         return event
 
-    def token(self, step: str, text: str) -> int:
-        """Tell a piece of text. Its position, which the leg's outcome explains."""
+    def token(self, step: str, what: str | Mapping[str, Any]) -> int:
+        """Tell a piece of text, or of a value. Its position, which the leg's outcome explains."""
         position = self._next
         self._next += 1
-        self.put(Event(position, "token", {"trace": self.trace, "step": step, "text": text}))
+        self.put(Event(position, "token", shown(self.trace, step, what)))
         return position
 
     def put(self, event: Event) -> None:

@@ -89,21 +89,24 @@ async def test_a_failing_provider_is_replaced_by_the_next_rung(house: House, fau
     assert (await house.quiet()).spent == document["cost_micros"]
 
 
-async def test_readers_are_told_what_is_void(house: House) -> None:
-    """Text of a leg that broke is followed by `spliced` with `how: restart`; what comes after it is the whole text."""
+async def test_readers_are_told_who_goes_on(house: House) -> None:
+    """Text of a leg that broke stands: `spliced` says how another goes on from it, and all of it is the whole text."""
     house.simulator.plan(Fault("reset", after_chunks=7), "anthropic")
     async with house.client() as client:
         answer = await client.post("/v1/documents", json=ORDER | {"stream": True})
-        shown = ""
-        for block in answer.text.split("\n\n"):
-            name, data = block.partition("event: ")[2].partition("\ndata: ")[::2]
-            if name == "spliced":
-                assert '"how":"restart"' in data
-                assert shown
-                shown = ""
-            elif name == "token" and '"step":"draft"' in data:
-                shown += httpx.Response(200, content=data).json()["text"]
-        assert shown.startswith("# ")
+    shown, joins = "", []
+    for block in answer.text.split("\n\n"):
+        name, data = block.partition("event: ")[2].partition("\ndata: ")[::2]
+        told = httpx.Response(200, content=data).json() if name in ("spliced", "token") else {}
+        if name == "spliced":
+            assert shown
+            joins.append(told["how"])
+        elif told.get("step") == "draft":
+            shown += told["text"]
+    assert len(joins) == 1
+    assert joins[0] in ("continued", "exact", "folded", "fuzzy")
+    assert shown.startswith("# ")
+    assert shown.count("\n# ") == 0
 
 
 async def test_a_refusal_is_the_callers_answer(house: House) -> None:
