@@ -62,6 +62,8 @@ class Signals:
     spans: Spans | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     _made: "_Metrics | None" = None
+    _models: "dict[tuple[str, str, str], _Model]" = field(default_factory=dict)
+    """Provider, model and outcome: looking their series up again for each call costs as much as counting."""
 
     def observe(self, entries: Sequence[Entry]) -> None:
         """See the port."""
@@ -95,16 +97,21 @@ class Signals:
         return self._made
 
     def _leg(self, metrics: "_Metrics", entry: Entry) -> None:
-        labels = (entry.provider, entry.model)
-        metrics.calls.labels(*labels, entry.fault or "ok").inc()
+        outcome = entry.fault or "ok"
+        model = self._models.get((entry.provider, entry.model, outcome))
+        if model is None:
+            model = _Model.of(metrics, entry.provider, entry.model, outcome)
+            self._models[entry.provider, entry.model, outcome] = model
+        model.calls.inc()
         if entry.total_ms is not None:
-            metrics.duration.labels(*labels).observe(entry.total_ms / 1000)
+            model.duration.observe(entry.total_ms / 1000)
         if entry.first_token_ms is not None:
-            metrics.first_token.labels(*labels).observe(entry.first_token_ms / 1000)
+            model.first_token.observe(entry.first_token_ms / 1000)
         if entry.usage is not None:
-            metrics.tokens.labels(*labels, "input").inc(entry.usage.input)
-            metrics.tokens.labels(*labels, "output").inc(entry.usage.output)
-        metrics.cost.labels(*labels).inc(entry.cost or 0)
+            model.read.inc(entry.usage.input)
+            model.wrote.inc(entry.usage.output)
+        if entry.cost:
+            model.cost.inc(entry.cost)
         _LINES.info(
             "call over",
             trace_id=entry.trace,
@@ -163,6 +170,30 @@ class _Metrics:
                 registry=registry,
                 buckets=_SECONDS,
             ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """The series of one model and one outcome."""
+
+    calls: Counter
+    read: Counter
+    wrote: Counter
+    cost: Counter
+    duration: Histogram
+    first_token: Histogram
+
+    @classmethod
+    def of(cls, metrics: _Metrics, provider: str, model: str, outcome: str) -> "_Model":
+        labels = (provider, model)
+        return cls(
+            metrics.calls.labels(*labels, outcome),
+            metrics.tokens.labels(*labels, "input"),
+            metrics.tokens.labels(*labels, "output"),
+            metrics.cost.labels(*labels),
+            metrics.duration.labels(*labels),
+            metrics.first_token.labels(*labels),
         )
 
 
