@@ -3,6 +3,8 @@
 Sources: vllm/entrypoints/openai protocol; runs of vLLM 0.32 (docs/adapter-kit.md, "vLLM").
 - `continue_final_message` needs `add_generation_prompt: false`, else 400.
 - `continuous_usage_stats` puts usage on every chunk, so that a cut answer is billed without an estimate.
+- A grammar begins with what is generated, not with the message that is continued: half a JSON value would be followed
+  by a whole one. So a continuation goes without its schema; the answer is checked when it is whole.
 - Tool arguments are free text unless the tool is `strict`.
 """
 
@@ -27,7 +29,9 @@ def encode(spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) ->
         body["reasoning_effort"] = prompt.effort
     if request_id:
         body["request_id"] = request_id
-    if prompt.schema is not None:
+    if prompt.continue_final:
+        _continue(spec, prompt, body)
+    elif prompt.schema is not None:
         schema = schemas.without(prompt.schema.body, schemas.VLLM_DROPS)
         body["response_format"] = {
             "type": "json_schema",
@@ -35,8 +39,6 @@ def encode(spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) ->
         }
     elif prompt.json_object:
         body["response_format"] = {"type": "json_object"}
-    if prompt.continue_final:
-        _continue(spec, prompt, body)
     _constrain(prompt, body)
     sent = {**headers(stream), "x-request-id": request_id}
     return Encoded("/chat/completions", sent, jsontext.write(body))
