@@ -3,28 +3,27 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import asyncpg
 import orjson
-from asyncpg.pool import PoolConnectionProxy
 
+from shared.adapters.postgres.pool import Connection, Pool, Record
 from shared.adapters.postgres.queries import load
 from shared.core.faults import OurFault, Unavailable
 from shared.core.ids import TenantId
 
-Record: TypeAlias = asyncpg.Record
-Connection: TypeAlias = "PoolConnectionProxy[Record]"
-
+__all__ = ["Connection", "Database", "Record", "text_of"]
 T = TypeVar("T")
 _SQL = load("database")
 _PAUSES = (0.0, 0.05, 0.2, 0.5)
 """Seconds before each further try to open a transaction: a server that restarts takes about that long."""
 _ACQUIRE = 5.0
 _COMMAND = 30.0
-"""Seconds: how long to wait for a free connection, and for a statement."""
+_CLOSE = 3.0
+"""Seconds: how long to wait for a free connection, for a statement, and for those in use at the end."""
 
 _LOST = (
     asyncpg.PostgresConnectionError,
@@ -41,14 +40,6 @@ _LOST = (
 """The server is not there, or goes away, or is the wrong one of a pair."""
 
 
-class _Session(asyncpg.Connection):
-    """A connection that leaves nothing behind: all settings are local to a transaction, so returning it to the pool
-    needs no round trip to wipe it."""
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
 class Database:
     """A pool of connections as the app's own, confined role."""
 
@@ -59,7 +50,7 @@ class Database:
         self._cached = (
             parse_qs(urlsplit(dsn).query).get("host", [""])[0].startswith("/") if cached is None else cached
         )
-        self._open: asyncpg.Pool[Record] | None = None
+        self._open: Pool | None = None
 
     @classmethod
     async def open(cls, dsn: str, *, size: int = 10, cached: bool | None = None) -> "Database":
@@ -71,24 +62,24 @@ class Database:
     async def connect(self) -> None:
         """Connect, and refuse a login that row-level security does not bind. Raises Unavailable, and OurFault for a
         login that must not be used."""
-        with _translated():
-            self._open = await asyncpg.create_pool(
-                self._dsn,
-                min_size=1,
-                max_size=self._size,
-                statement_cache_size=100 if self._cached else 0,
-                command_timeout=_COMMAND,
-                connection_class=_Session,
-                timeout=_ACQUIRE,
-            )
+        self._open = Pool(self._connected, size=self._size, patience=_ACQUIRE)
         try:
             await self._check_login()
         except BaseException:
             await self.close()
             raise
 
+    async def _connected(self) -> Connection:
+        connection: Connection = await asyncpg.connect(
+            self._dsn,
+            statement_cache_size=100 if self._cached else 0,
+            command_timeout=_COMMAND,
+            timeout=_ACQUIRE,
+        )
+        return connection
+
     @property
-    def _pool(self) -> "asyncpg.Pool[Record]":
+    def _pool(self) -> Pool:
         if self._open is None:
             raise Unavailable("Postgres is not connected yet.")
         return self._open
@@ -111,13 +102,8 @@ class Database:
     async def close(self) -> None:
         """Close the pool; connections still in use are cut after some seconds."""
         pool, self._open = self._open, None
-        if pool is None:
-            return
-        try:
-            async with asyncio.timeout(3):
-                await pool.close()
-        except TimeoutError:
-            pool.terminate()
+        if pool is not None:
+            await pool.close(_CLOSE)
 
     async def ready(self) -> None:
         """Raises Unavailable where Postgres does not answer."""
@@ -130,20 +116,20 @@ class Database:
         Raises Unavailable where the connection is lost: before the first statement after some tries, later at once,
         and then the block may have been committed or not.
         """
-        opening = _opening(tenant)
+        opening, pool = _opening(tenant), self._pool
         with _translated():
             connection = await self._try(lambda fresh: _begun(fresh, opening), keep=True)
             try:
                 yield connection
                 await connection.execute("commit")
-            except _LOST:
-                _drop(connection)
+            except (*_LOST, asyncio.CancelledError):
+                _drop(connection)  # cancelled: what the server makes of the statement is not waited for
                 raise
             except BaseException:
                 await _rollback(connection)
                 raise
             finally:
-                await self._give_back(connection)
+                pool.release(connection)
 
     async def call(self, statement: str, *arguments: object) -> Sequence[Record]:
         """One statement as the app itself, outside any tenant: narrow functions only, nothing else is granted.
@@ -151,17 +137,34 @@ class Database:
         The statement must bear repeating: it is sent again where the connection is lost. Raises Unavailable.
         """
         with _translated():
-            return await self._try(lambda connection: connection.fetch(statement, *arguments))
+            return await self._try(lambda connection: self._fetched(connection, statement, arguments))
+
+    async def _fetched(
+        self, connection: Connection, statement: str, arguments: Sequence[object]
+    ) -> Sequence[Record]:
+        if self._cached:
+            return await connection.fetch(statement, *arguments)
+        # The driver asks what the parameters are first. Outside a transaction a pooler may let another server answer
+        # that than the one that is then asked to run it.
+        await connection.execute("begin")
+        try:
+            rows = await connection.fetch(statement, *arguments)
+        except asyncpg.PostgresError:
+            await _rollback(connection)
+            raise
+        await connection.execute("commit")
+        return rows
 
     async def _try(self, act: Callable[[Connection], Awaitable[T]], *, keep: bool = False) -> T:
         """`act` on a connection, again on another one where it is lost; `keep` leaves it with the caller."""
+        pool = self._pool
         for last, pause in enumerate(_PAUSES, start=1):
             if pause:
                 await asyncio.sleep(pause)
             connection: Connection | None = None
             done = False
             try:
-                connection = await self._pool.acquire(timeout=_ACQUIRE)
+                connection = await pool.acquire()
                 result = await act(connection)
                 done = True
                 return result
@@ -170,14 +173,14 @@ class Database:
                     _drop(connection)
                 if isinstance(error, TimeoutError) or last == len(_PAUSES):
                     raise
+            except asyncio.CancelledError:
+                if connection is not None:
+                    _drop(connection)
+                raise
             finally:
                 if connection is not None and not (keep and done):
-                    await self._give_back(connection)
+                    pool.release(connection)
         raise AssertionError("unreachable")
-
-    async def _give_back(self, connection: Connection) -> None:
-        with contextlib.suppress(*_LOST, asyncpg.PostgresError):
-            await self._pool.release(connection)
 
 
 def _drop(connection: Connection) -> None:
