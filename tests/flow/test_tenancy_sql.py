@@ -183,6 +183,7 @@ async def test_nothing_is_written_for_another_tenant(app: Connection, pair: Pair
     [
         "update documents set text = 'mine now' where tenant_id = $1",
         "update api_keys set revoked_at = now() where tenant_id = $1",
+        "update tenants set month_micros = 0 where id = $1",
         "with gone as (update documents set status = 'failed' returning tenant_id) "
         "select 1 from gone where tenant_id = $1",
     ],
@@ -192,7 +193,8 @@ async def test_an_update_does_not_reach_another_tenant(
 ) -> None:
     """Their rows stay as they are."""
     query = (
-        "select md5(string_agg(d::text || k::text, '')) from documents d join api_keys k using (tenant_id) "
+        "select md5(string_agg(d::text || k::text || t::text, '')) from documents d "
+        "join api_keys k using (tenant_id) join tenants t on t.id = tenant_id "
     )
     before = await admin.fetchval(query + "where tenant_id = $1", pair.theirs)
     async with app.transaction():
@@ -390,6 +392,7 @@ async def test_a_browser_reads_and_never_writes(addresses: Addresses, admin: Con
             assert await connection.execute("delete from idempotency_keys") == "DELETE 0"
             assert await connection.execute("update documents set cost_micros = 0") == "UPDATE 0"
             assert await connection.execute("update api_keys set revoked_at = null") == "UPDATE 0"
+            assert await connection.execute("update tenants set month_micros = null") == "UPDATE 0"
             for statement in (
                 "insert into call_log (tenant_id, run_id, position, at, trace_id, kind) "
                 "values ($1, 'doc_x', 1, now(), 't', 'run')",
