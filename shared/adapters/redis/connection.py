@@ -68,8 +68,3 @@ def reached() -> Iterator[None]:
         yield
     except (RedisError, OSError) as error:
         raise Unavailable(f"Redis can't be used ({type(error).__name__}).") from error
-
-
-def number(value: Any) -> int:
-    """An integer out of a reply; 0 for none."""
-    return int(value or 0)
