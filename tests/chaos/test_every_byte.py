@@ -1,0 +1,118 @@
+"""A stream that is cut at any byte, in every wire format: the reader has the text whole, and once."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from infra.simulator import Fault
+from shared.core.faults import Cut
+from shared.core.model_spec import ModelSpec
+from shared.core.prompt import Prompt, ask
+from tests.chaos.indoors import Indoors, Split, at_once, by_event, told
+from tests.contract.llm.specs import FLASH, HAIKU, LLAMA, LUNA, ONE_EACH, SOL, SONAR
+
+CANONICAL = "A harbour lives tide by tide, tide by tide:\n\n- the quay, 港湾\n- naïve gulls 🐦\n\n1. It ebbs; it ebbs."
+"""Repeats itself on purpose, has a list, letters of two to four bytes, and ends with a full stop."""
+PROMPT = ask(f'Reply with exactly: "{CANONICAL}"', max_output=300)
+ENOUGH = 5
+"""Words of an answer by which a repetition of it can be told from a new sentence."""
+KEPT = (replace(FLASH, resume=True), replace(SOL, resume=True))
+
+
+def other(spec: ModelSpec) -> ModelSpec:
+    """A model of another provider, without exact continuation."""
+    return HAIKU if spec.wire != "anthropic" else LUNA
+
+
+async def whole(spec: ModelSpec, prompt: Prompt = PROMPT, fault: Fault | None = None) -> bytes:
+    """The body that the cuts are made in."""
+    indoors = Indoors()
+    return indoors.body(indoors.prepare(spec, prompt, stream=True, request_id=""), fault)[1]
+
+
+@pytest.mark.parametrize("spec", ONE_EACH, ids=lambda spec: spec.wire)
+@pytest.mark.parametrize("split", [at_once, by_event])
+async def test_another_provider_goes_on(spec: ModelSpec, split: Split) -> None:
+    """By instruction, on a provider that can do no more: whole, once, no restart; the cut leg is told as cut."""
+    body = await whole(spec)
+    indoors = Indoors(split=split)
+    stride = 1 if split is at_once else 7
+    for at in range(0, len(body), stride):
+        got = await told(indoors.again(at), PROMPT, spec, other(spec))
+        assert got.fault is None, (at, got.fault)
+        assert got.text == CANONICAL, (at, got.joins)
+        assert not got.restarts, at
+        assert got.legs[-1].fault is None, at
+        assert all(isinstance(leg.fault, Cut) for leg in got.legs[:-1]), at
+        assert len(got.legs) == len(got.why) <= 2, at
+
+
+@pytest.mark.parametrize("spec", [LUNA, SONAR, HAIKU], ids=lambda spec: spec.wire)
+async def test_vllm_continues_the_unfinished_message(spec: ModelSpec) -> None:
+    """The local model goes on from the very text: nothing has to be aligned."""
+    body = await whole(spec)
+    indoors = Indoors()
+    ways = set()
+    for at in range(0, len(body), 3):
+        got = await told(indoors.again(at), PROMPT, spec, LLAMA)
+        assert (got.text, got.restarts, got.fault) == (CANONICAL, 0, None), (at, got.joins)
+        ways.update(got.joins)
+    assert ways == {"prefix"}
+
+
+@pytest.mark.parametrize("spec", KEPT, ids=lambda spec: spec.wire)
+async def test_the_same_response_is_taken_up(spec: ModelSpec) -> None:
+    """Where the provider keeps it, by the provider itself: no other model is asked once something can be kept."""
+    pace = Fault("pace", checkpoints=1)
+    body = await whole(spec, fault=pace)
+    indoors = Indoors(first=pace)
+    joins: list[str] = []
+    for at in range(len(body)):
+        got = await told(indoors.again(at), PROMPT, spec, other(spec))
+        assert (got.text, got.restarts, got.fault) == (CANONICAL, 0, None), (at, got.joins)
+        joins += got.joins
+    assert joins.count("resumed") > len(joins) * 3 // 4
+    assert set(joins) <= {"resumed", "continued", "exact"}
+
+
+@pytest.mark.parametrize("spec", ONE_EACH, ids=lambda spec: spec.wire)
+@pytest.mark.parametrize("style", ["echo", "repeat", "preamble", "space"])
+async def test_seams_as_models_make_them(spec: ModelSpec, style: str) -> None:
+    """A fallback that says it all again, repeats the end, announces itself or begins with a space: whole and once all
+    the same, wherever there is enough to know it by. (Which white space a space stands for can't be known.)"""
+    body = await whole(spec)
+    indoors = Indoors(fault=Fault("seam", style=style))
+    compared: Callable[[str], object] = str.split if style == "space" else str
+    for at in range(0, len(body), 31):
+        before = (await told(indoors.again(at, 0), PROMPT, spec, replace(spec, name="nobody"))).text
+        if style != "preamble" and before and len(before.split()) < ENOUGH:
+            continue
+        got = await told(indoors.again(at), PROMPT, spec, other(spec))
+        assert compared(got.text) == compared(CANONICAL), (before, got.joins)
+        assert (got.restarts, got.fault) == (0, None), (before, got.joins)
+
+
+@pytest.mark.parametrize("spec", ONE_EACH, ids=lambda spec: spec.wire)
+async def test_two_breaks_in_a_row(spec: ModelSpec) -> None:
+    """The fallback breaks as well, and a third model ends the answer."""
+    body = await whole(spec)
+    second = len(await whole(other(spec)))
+    indoors = Indoors()
+    third = replace(LUNA, name="third") if other(spec) is not LUNA else LLAMA
+    for at in range(0, len(body), 41):
+        got = await told(indoors.again(at, at * 17 % second), PROMPT, spec, other(spec), third)
+        assert (got.text, got.restarts, got.fault) == (CANONICAL, 0, None), (at, got.joins)
+
+
+@pytest.mark.parametrize("spec", ONE_EACH, ids=lambda spec: spec.wire)
+async def test_a_lone_model_is_asked_again(spec: ModelSpec) -> None:
+    """A connection that broke says little of its model: with nobody else there, it goes on itself."""
+    body = await whole(spec)
+    indoors = Indoors()
+    for at in range(0, len(body), 41):
+        got = await told(indoors.again(at), PROMPT, spec)
+        if not got.text:  # nothing had gone out: the caller may ask again as well as we
+            assert isinstance(got.fault, Cut)
+            continue
+        assert (got.text, got.restarts, got.fault) == (CANONICAL, 0, None), (at, got.joins)
