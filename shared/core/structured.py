@@ -6,7 +6,7 @@ A schema is asked for natively where a provider offers that, and checked here al
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -61,6 +61,39 @@ def answered(answer: Completion, schema: Schema | None = None) -> Any:
                 "The answer reached its limit of tokens before its JSON was whole", provider_code="length"
             ) from None
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an answer is what its prompt's schema asks for, as its caller will parse it; `why` not, in a sentence."""
+
+    fits: bool
+    why: str = ""
+
+
+def verdict(prompt: Prompt, answer: Completion) -> Verdict | None:
+    """Of a whole answer. None where no JSON was asked for, or the model called a tool or declined instead."""
+    if (prompt.schema is None and not prompt.json_object) or answer.finish not in ("stop", "length", "other"):
+        return None
+    try:
+        answered(answer, prompt.schema)
+        orjson.loads(answer.text)
+    except Malformed as fault:
+        return Verdict(False, fault.message)
+    except orjson.JSONDecodeError:
+        return Verdict(False, "There are words round the JSON, or control characters in it.")
+    return Verdict(True)
+
+
+def healed(text: str, schema: Schema | None) -> str:
+    """The JSON text of an answer, for a caller that parses it as it stands: `text` itself where that is JSON, else what
+    `read` finds in it, written anew. Raises Malformed."""
+    value = read(text, schema)
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return orjson.dumps(value).decode()
+    return text
 
 
 def repair(prompt: Prompt, said: str, fault: Malformed) -> Prompt:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,18 @@ from shared.core.chunk import Completion
 from shared.core.faults import Malformed
 from shared.core.prompt import ask
 from shared.core.schema import Schema
-from shared.core.structured import NOTHING, Partial, WhiteSpace, answered, read, repair, strict
+from shared.core.structured import (
+    NOTHING,
+    Partial,
+    Verdict,
+    WhiteSpace,
+    answered,
+    healed,
+    read,
+    repair,
+    strict,
+    verdict,
+)
 
 BOOK = Schema(
     "book",
@@ -82,6 +94,26 @@ def test_a_truncated_answer_is_told_as_such() -> None:
     assert again.messages[1].text == TEXT[:20]
     assert "shorter" in again.messages[2].text
     assert answered(Completion(TEXT, finish="length"), BOOK) == VALUE
+
+
+def test_a_verdict_is_on_what_the_caller_parses() -> None:
+    """JSON in a fence is read by us and not by a JSON parser; tools and refusals have no verdict."""
+    prompt = replace(ask("A book."), schema=BOOK)
+    fenced = f"```json\n{TEXT}\n```"
+    assert verdict(prompt, Completion(TEXT, finish="stop")) == Verdict(True)
+    for text in (fenced, TEXT[:9], "{}"):
+        judged = verdict(prompt, Completion(text, finish="stop"))
+        assert judged is not None
+        assert not judged.fits
+        assert judged.why
+    for finish in ("tool_calls", "refusal", "content_filter"):
+        assert verdict(prompt, Completion("", finish=finish)) is None
+    assert verdict(ask("A book."), Completion("words", finish="stop")) is None
+    assert verdict(replace(ask("A book."), json_object=True), Completion("{}", finish="stop")) == Verdict(
+        True
+    )
+    assert healed(fenced, BOOK) == json.dumps(VALUE, separators=(",", ":"))
+    assert healed(TEXT, BOOK) == TEXT
 
 
 def grown(text: str, schema: Schema = BOOK, size: int = 1) -> list[Any]:
