@@ -1,7 +1,7 @@
 """A model as the engine sees it: who serves it, what it can do, what it costs and when."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -26,7 +26,12 @@ class Cliff:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens, in force from `since` (incl.) until `until` (excl.). `request` is per call."""
+    """US dollars per million tokens, in force from `since` (incl.) until `until` (excl.).
+
+    `request` is per call and `search` per search that the provider made for it, both in dollars. `cache_write` is for
+    the provider's usual lifetime (Anthropic's five minutes, OpenAI's thirty); `cache_write_1h` for an hour, where that
+    is priced apart. `source` and `verified_on` say who stated the row, and when it was last compared.
+    """
 
     input: Decimal
     output: Decimal
@@ -36,15 +41,22 @@ class Price:
     cliff: Cliff | None = None
     since: datetime = ALWAYS
     until: datetime = FOREVER
+    search: Decimal = Decimal(0)
+    cache_write_1h: Decimal | None = None
+    source: str = ""
+    verified_on: date | None = None
 
-    def dollars(self, usage: Usage) -> Decimal:
-        """What `usage` costs, exactly."""
+    def dollars(self, usage: Usage, requests: int = 1) -> Decimal:
+        """What `usage` costs, exactly. `requests` is over how many calls it is the sum of; a cliff goes by the sum."""
         more_in = more_out = Decimal(1)
         if self.cliff is not None and usage.input > self.cliff.above:
             more_in, more_out = self.cliff.input, self.cliff.output
         fresh = max(usage.input - usage.cache_read - usage.cache_write, 0)
         read = fresh * self.input + usage.cache_read * self.cache_read + usage.cache_write * self.cache_write
-        return (read * more_in + usage.output * self.output * more_out) / _MILLION + self.request
+        if usage.cache_write_1h and self.cache_write_1h is not None:
+            read += usage.cache_write_1h * (self.cache_write_1h - self.cache_write)
+        tokens = (read * more_in + usage.output * self.output * more_out) / _MILLION
+        return tokens + self.request * requests + self.search * usage.searches
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +105,14 @@ class ModelSpec:
         return from_usd(self.price(at).dollars(usage))
 
     def worst_case(self, input_tokens: int, output_tokens: int, at: datetime) -> Micros:
-        """The most that a call of these sizes can cost: nothing cached, or all of it written to the cache."""
+        """The most that a call of these sizes can cost: all of its input at the dearest rate that may apply.
+
+        Searches and hour-long cache writes are left out: no request of ours asks a model that bills them for either.
+        """
         price = self.price(at)
-        fresh = price.dollars(Usage(input=input_tokens, output=output_tokens))
-        written = price.dollars(Usage(input=input_tokens, cache_write=input_tokens, output=output_tokens))
-        return ceil_usd(max(fresh, written))
+        more_in = more_out = Decimal(1)
+        if price.cliff is not None and input_tokens > price.cliff.above:
+            more_in, more_out = max(price.cliff.input, more_in), max(price.cliff.output, more_out)
+        dearest = max(price.input, price.cache_read, price.cache_write)
+        tokens = input_tokens * dearest * more_in + output_tokens * price.output * more_out
+        return ceil_usd(tokens / _MILLION + price.request)

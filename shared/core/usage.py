@@ -14,8 +14,7 @@ class Usage:
     """Tokens of one call, or of several added up.
 
     `input` counts every token read, `cache_read` and `cache_write` among them; `output` counts every token billed as
-    output, `reasoning` among them. Rules per provider: `shared/adapters/llm`. `searches` and `requests` are billed
-    fees of search models, in events.
+    output, `reasoning` among them. Rules per provider: `shared/adapters/llm`. `searches` are billed events.
     """
 
     input: int = 0
@@ -27,6 +26,8 @@ class Usage:
     reported_cost_micros: int | None = None
     """What the provider says it charged (Perplexity only), in micro-dollars."""
     provenance: Provenance = "provider"
+    cache_write_1h: int = 0
+    """Of `cache_write`, what is kept for an hour: dearer where that is priced apart."""
 
     def __add__(self, other: "Usage") -> "Usage":
         """Field by field; the weaker provenance of the two wins. `NO_USAGE` is the zero."""
@@ -44,6 +45,7 @@ class Usage:
             searches=self.searches + other.searches,
             reported_cost_micros=sum(costs) if costs else None,
             provenance=max(self.provenance, other.provenance, key=_RANK.__getitem__),
+            cache_write_1h=self.cache_write_1h + other.cache_write_1h,
         )
 
 

@@ -5,11 +5,15 @@ the base rates). Prices are US dollars per million tokens.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal as D
 
 from shared.core.faults import UnknownModel
 from shared.core.model_spec import Cliff, ModelSpec, Price
+from shared.core.need import Need
+from shared.models.prices import GpuRate
+from shared.models.quality import PRIOR, Quality
 
 AUTO = ("auto", "auto:cheap", "auto:best")
 """Names that stand for a choice, not for a model."""
@@ -18,17 +22,37 @@ _GPT_CLIFF = Cliff(above=272_000, input=D(2), output=D("1.5"))
 _HAIKU_CLIFF = Cliff(above=100_000, input=D(5), output=D(5))
 _ARGON_DOUBLES = datetime(2026, 12, 1, tzinfo=UTC)
 _FLASH_DOUBLES = datetime(2027, 1, 1, tzinfo=UTC)
+_SOURCE, _VERIFIED = "LiteLLM and genai-prices", date(2026, 11, 21)
+_GEMINI_SEARCH = D("0.014")
+"""Dollars for one search with Google, the free ones of a month left out."""
 
 
-def _flat(read: str, write: str, cached: str, stored: str, cliff: Cliff | None = None) -> tuple[Price, ...]:
-    return (Price(D(read), D(write), D(cached), D(stored), cliff=cliff),)
+def _flat(
+    read: str, write: str, cached: str, stored: str, cliff: Cliff | None = None, hour: str | None = None
+) -> tuple[Price, ...]:
+    return (
+        Price(
+            D(read), D(write), D(cached), D(stored),
+            cliff=cliff, cache_write_1h=None if hour is None else D(hour), source=_SOURCE, verified_on=_VERIFIED,
+        ),
+    )  # fmt: skip
+
+
+def _searching(prices: tuple[Price, ...]) -> tuple[Price, ...]:
+    return tuple(replace(price, search=_GEMINI_SEARCH) for price in prices)
 
 
 def _doubling(read: str, write: str, cached: str, when: datetime) -> tuple[Price, ...]:
-    return (
-        Price(D(read), D(write), D(cached), D(read), until=when),
-        Price(D(read) * 2, D(write) * 2, D(cached) * 2, D(read) * 2, since=when),
+    (before,) = _flat(read, write, cached, read)
+    after = replace(
+        before,
+        input=before.input * 2,
+        output=before.output * 2,
+        cache_read=before.cache_read * 2,
+        cache_write=before.cache_write * 2,
+        since=when,
     )
+    return replace(before, until=when), after
 
 
 def _gpt(name: str, prices: tuple[Price, ...]) -> ModelSpec:
@@ -53,12 +77,20 @@ def _claude(name: str, prices: tuple[Price, ...], *, thinks: bool, forced_tools:
 
 def _gemini(name: str, prices: tuple[Price, ...], max_output: int, *, thinks: bool = True) -> ModelSpec:
     return ModelSpec(
-        name, "gemini", "gemini", name, window=1_000_000, max_output=max_output, prices=prices, thinks=thinks
+        name,
+        "gemini",
+        "gemini",
+        name,
+        window=1_000_000,
+        max_output=max_output,
+        prices=_searching(prices),
+        thinks=thinks,
+        resume=True,
     )
 
 
 def _sonar(name: str, window: int, read: str, write: str, request: str) -> ModelSpec:
-    price = Price(D(read), D(write), D(read), D(read), request=D(request))
+    (tokens,) = _flat(read, write, read, read)
     return ModelSpec(
         name,
         "perplexity",
@@ -66,7 +98,7 @@ def _sonar(name: str, window: int, read: str, write: str, request: str) -> Model
         name,
         window=window,
         max_output=8_000,
-        prices=(price,),
+        prices=(replace(tokens, request=D(request)),),
         tools=False,
         sampling=True,
         searches=True,
@@ -77,16 +109,28 @@ def _sonar(name: str, window: int, read: str, write: str, request: str) -> Model
 GPT_SOL = _gpt("gpt-6.1-sol", _flat("2", "10", "0.10", "2.50", _GPT_CLIFF))
 GPT_TERRA = _gpt("gpt-6.1-terra", _flat("1", "5", "0.05", "1.25", _GPT_CLIFF))
 GPT_LUNA = _gpt("gpt-6-luna", _flat("0.10", "0.50", "0.01", "0.125", _GPT_CLIFF))
-OPUS = _claude("claude-opus-5-5", _flat("4", "20", "0.20", "5"), thinks=True, forced_tools=False)
-SONNET = _claude("claude-sonnet-5-5", _flat("2", "10", "0.10", "2.50"), thinks=True, forced_tools=False)
+OPUS = _claude("claude-opus-5-5", _flat("4", "20", "0.20", "5", hour="8"), thinks=True, forced_tools=False)
+SONNET = _claude(
+    "claude-sonnet-5-5", _flat("2", "10", "0.10", "2.50", hour="4"), thinks=True, forced_tools=False
+)
 HAIKU = _claude(
-    "claude-haiku-5-5", _flat("0.10", "0.50", "0.01", "0.125", _HAIKU_CLIFF), thinks=False, forced_tools=True
+    "claude-haiku-5-5",
+    _flat("0.10", "0.50", "0.01", "0.125", _HAIKU_CLIFF, hour="0.20"),
+    thinks=False,
+    forced_tools=True,
 )
 ARGON = _gemini("gemini-4-argon", _doubling("2", "10", "0.10", _ARGON_DOUBLES), 1_000_000)
 FLASH = _gemini("gemini-3.8-flash", _doubling("0.75", "3.75", "0.075", _FLASH_DOUBLES), 64_000)
 FLASH_LITE = _gemini("gemini-3.5-flash-lite", _flat("0.30", "2.50", "0.03", "0.30"), 64_000, thinks=False)
 SONAR_PRO = _sonar("sonar-pro", 200_000, "3", "15", "0.006")
 SONAR = _sonar("sonar", 128_000, "1", "1", "0.005")
+GPU = GpuRate(D("4.54"), D(3_400), D(2_560), busy=D("0.5"))
+"""One H200 for Llama 70B in FP8, an estimate until our own pool is measured.
+
+Dollars an hour: Modal's list (modal research, 1.5). Tokens a second: the two published runs of 8B models (vllm
+research, Cost) scaled to 70B: reading from 30,000 on an H100 (by weights, 8/70), writing from 1,400 on an L4 (by
+weights, and by the 16 times of memory bandwidth). Half of the paid seconds are taken to be busy.
+"""
 LLAMA = ModelSpec(
     "llama-3.3-70b",
     "llama",
@@ -94,8 +138,7 @@ LLAMA = ModelSpec(
     "meta-llama/Llama-3.3-70B-Instruct",
     window=128_000,
     max_output=16_000,
-    # The dearer end of the market price for the same weights stands in for our own GPU seconds.
-    prices=_flat("1.04", "1.04", "1.04", "1.04"),
+    prices=(GPU.price("GPU seconds, estimated", _VERIFIED),),
     images=False,
     sampling=True,
     continues=True,
@@ -105,6 +148,15 @@ MODELS: tuple[ModelSpec, ...] = (
     GPT_SOL, GPT_TERRA, GPT_LUNA, OPUS, SONNET, HAIKU, ARGON, FLASH, FLASH_LITE, SONAR_PRO, SONAR, LLAMA,
 )  # fmt: skip
 
+_NEEDS = {
+    "auto": Need("chat", quality=0.75),
+    "auto:cheap": Need("chat", quality=0.5),
+    "auto:best": Need("chat", quality=0.9, order="best"),
+}
+_NEARLY = 0.06
+"""How much less quality than that of the model that began an answer may finish it."""
+_FINISHERS = 3
+
 _LADDERS: dict[str, tuple[ModelSpec, ...]] = {
     "auto": (GPT_TERRA, SONNET, FLASH),
     "auto:cheap": (GPT_LUNA, HAIKU, FLASH_LITE, LLAMA),
@@ -113,14 +165,23 @@ _LADDERS: dict[str, tuple[ModelSpec, ...]] = {
 
 
 class Catalogue:
-    """The models by name, and the ladder behind each name that a caller may use."""
+    """The models by name, and who may answer for each name that a caller may use. `quality` is what finishers are
+    chosen by."""
 
-    def __init__(self, models: Iterable[ModelSpec] = MODELS) -> None:
+    def __init__(self, models: Iterable[ModelSpec] = MODELS, quality: Quality = PRIOR) -> None:
         self._models = {spec.name: spec for spec in models}
+        self._quality = quality
+        self._named = {name: (spec,) for name, spec in self._models.items()}
+        self._open = tuple(spec for spec in self._models.values() if not spec.searches)
+        self._finishers = {spec.name: self._may_finish(spec) for spec in self._models.values()}
 
     def names(self) -> tuple[str, ...]:
         """All names that a request's `model` may have: the choices first, then the models."""
         return (*AUTO, *self._models)
+
+    def models(self) -> tuple[ModelSpec, ...]:
+        """All models, in the catalogue's order."""
+        return tuple(self._models.values())
 
     def get(self, name: str) -> ModelSpec:
         """The model of that name. Raises UnknownModel."""
@@ -129,7 +190,44 @@ class Catalogue:
         except KeyError:
             raise UnknownModel(f"The model '{name}' does not exist.", param="model") from None
 
+    def choice(self, name: str) -> Need | None:
+        """What a choice such as `auto` asks of the model that answers; None for a name that is no choice."""
+        return _NEEDS.get(name)
+
+    def candidates(self, name: str) -> tuple[ModelSpec, ...]:
+        """Who may be routed to for `name`: for a choice every model that does not search, for a model that model
+        alone. The same tuple each time. Raises UnknownModel."""
+        if name in _NEEDS:
+            return self._open
+        self.get(name)
+        return self._named[name]
+
+    def finishers(self, spec: ModelSpec) -> tuple[ModelSpec, ...]:
+        """Who may finish an answer that `spec` began: at most three that chat nearly as well, other providers first,
+        then the cheaper. What a search model began only another one goes on with. Raises UnknownModel."""
+        self.get(spec.name)
+        return self._finishers[spec.name]
+
     def ladder(self, name: str) -> tuple[ModelSpec, ...]:
         """Who may answer for `name`, in order: a choice has fallbacks, a named model stands alone (its caller asked
         for that model, not for one like it). Raises UnknownModel."""
-        return _LADDERS.get(name) or (self.get(name),)
+        if name in _LADDERS:
+            return tuple(self._models[spec.name] for spec in _LADDERS[name] if spec.name in self._models)
+        return (self.get(name),)
+
+    def _may_finish(self, begun: ModelSpec) -> tuple[ModelSpec, ...]:
+        least = 0.0 if begun.searches else self._quality.of(begun.name, "chat") - _NEARLY - 1e-9
+        fit = [
+            spec
+            for spec in self._models.values()
+            if spec.name != begun.name
+            and spec.searches == begun.searches
+            and self._quality.of(spec.name, "chat") >= least
+        ]
+        fit.sort(key=lambda spec: (spec.provider == begun.provider, _dearest(spec)))
+        return tuple(fit[:_FINISHERS])
+
+
+def _dearest(spec: ModelSpec) -> D:
+    """Of its dated prices the highest, for a question four times as long as its answer: an order that no date turns."""
+    return max(4 * price.input + price.output for price in spec.prices)

@@ -87,11 +87,12 @@ def from_row(row: dict[str, Any]) -> Piece:
 
 
 def usage_row(usage: Usage) -> list[Any]:
-    """Usage as a JSON list, field by field."""
-    return [
+    """Usage as a JSON list, field by field; the last, which few calls have, only where it says something."""
+    row: list[Any] = [
         usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning, usage.searches,
         usage.reported_cost_micros, usage.provenance,
     ]  # fmt: skip
+    return [*row, usage.cache_write_1h] if usage.cache_write_1h else row
 
 
 def usage_of(row: Sequence[Any]) -> Usage:
