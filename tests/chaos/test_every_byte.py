@@ -1,5 +1,6 @@
 """A stream that is cut at any byte, in every wire format: the reader has the text whole, and once."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,12 +10,26 @@ from infra.simulator import Fault
 from shared.core.faults import Cut
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Prompt, ask
+from shared.core.schema import Schema
 from tests.chaos.indoors import Indoors, Split, at_once, by_event, told
 from tests.contract.llm.specs import FLASH, HAIKU, LLAMA, LUNA, ONE_EACH, SOL, SONAR
 
 CANONICAL = "A harbour lives tide by tide, tide by tide:\n\n- the quay, 港湾\n- naïve gulls 🐦\n\n1. It ebbs; it ebbs."
 """Repeats itself on purpose, has a list, letters of two to four bytes, and ends with a full stop."""
 PROMPT = ask(f'Reply with exactly: "{CANONICAL}"', max_output=300)
+PIER = Schema(
+    "pier",
+    {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "metres": {"type": "integer"},
+            "boats": {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 3},
+        },
+        "required": ["name", "metres", "boats"],
+        "additionalProperties": False,
+    },
+)
 ENOUGH = 5
 """Words of an answer by which a repetition of it can be told from a new sentence."""
 KEPT = (replace(FLASH, resume=True), replace(SOL, resume=True))
@@ -91,6 +106,21 @@ async def test_seams_as_models_make_them(spec: ModelSpec, style: str) -> None:
         got = await told(indoors.again(at), PROMPT, spec, other(spec))
         assert compared(got.text) == compared(CANONICAL), (before, got.joins)
         assert (got.restarts, got.fault) == (0, None), (before, got.joins)
+
+
+@pytest.mark.parametrize("fallback", [HAIKU, LLAMA], ids=lambda spec: spec.wire)
+@pytest.mark.parametrize("spec", [LUNA, FLASH, SONAR], ids=lambda spec: spec.wire)
+async def test_json_stays_json(spec: ModelSpec, fallback: ModelSpec) -> None:
+    """A structured answer, cut anywhere: one JSON text that fits its schema, no doubled space in its strings, and no
+    restart."""
+    prompt = replace(ask("Describe a pier.", max_output=400), schema=PIER)
+    indoors = Indoors()
+    body = indoors.body(indoors.prepare(spec, prompt, stream=True, request_id=""))[1]
+    for at in range(0, len(body), 5):
+        got = await told(indoors.again(at), prompt, spec, fallback)
+        assert not PIER.problems(json.loads(got.text)), (at, got.text)
+        assert "  " not in got.text, (at, got.joins)
+        assert (got.restarts, got.fault) == (0, None), (at, got.joins)
 
 
 @pytest.mark.parametrize("spec", ONE_EACH, ids=lambda spec: spec.wire)
