@@ -1,6 +1,7 @@
 """Serving the web app on a socket that is already ours, until told to stop."""
 
 import asyncio
+import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -43,6 +44,8 @@ async def serving(settings: Settings, sock: socket.socket) -> AsyncIterator[asyn
             log_config=None,
             access_log=False,
             server_header=False,
+            # Nothing here asks where a request came from; reading it off headers for each is for nothing.
+            proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
             timeout_keep_alive=75,
         )
@@ -51,6 +54,7 @@ async def serving(settings: Settings, sock: socket.socket) -> AsyncIterator[asyn
         task = asyncio.create_task(server.serve(sockets=[sock]))
         try:
             await _ready(task, server, address(sock))
+            _settle()
             yield task
         finally:
             # Streams that are open when the grace is over are cut, and their readers come back with Last-Event-ID:
@@ -58,6 +62,13 @@ async def serving(settings: Settings, sock: socket.socket) -> AsyncIterator[asyn
             logging.getLogger("uvicorn.error").disabled = True
             server.should_exit = True
             await task
+
+
+def _settle() -> None:
+    """What the start has made stays: the collector need not look through it again and again. A full collection stopped
+    every stream for a tenth of a second, under load more than once in two."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _ready(task: asyncio.Task[None], server: Server, where: tuple[str, int]) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,12 @@ class Bench:
     key: str
     provider: str
     gateway: psutil.Process
-    stores: list[psutil.Process]
+    home: Path
+
+    @property
+    def stores(self) -> list[psutil.Process]:
+        """The processes of Postgres and Redis."""
+        return stores_of(self.home)
 
     def targets(self, *, stream: bool, slowly: bool = False) -> tuple[Target, Target]:
         """The same question to the provider and to the gateway."""
@@ -72,10 +77,10 @@ class Bench:
     async def both(self, how: Callable[[Target], Awaitable[Tally]], *targets: Target) -> "Both":
         """Load on the provider alone, then on the gateway; what the latter cost."""
         plain = await how(targets[0])
-        before, stores = cpu(self.gateway), sum(map(cpu, self.stores))
+        before, stores = cpu(self.gateway), cpu(*self.stores)
         through = await how(targets[1])
         spent = cpu(self.gateway) - before
-        return Both(plain, through, spent, sum(map(cpu, self.stores)) - stores)
+        return Both(plain, through, spent, cpu(*self.stores) - stores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +125,14 @@ def tell_rate(name: str, value: float, at_least: float, **more: float) -> None:
     print(json.dumps({**figure, "ratio": round(value / at_least, 3), **more}), flush=True)
 
 
-def cpu(process: psutil.Process) -> float:
-    """Seconds of processor time so far, with that of children that have ended."""
-    try:
-        times = process.cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)
+def cpu(*processes: psutil.Process) -> float:
+    """Seconds of processor time so far. Postgres' servers come and go: those of today, whoever began them."""
+    found = 0.0
+    for process in processes:
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            found += times.user + times.system
+    return found
 
 
 async def checked(target: Target) -> None:
@@ -245,10 +251,9 @@ def main() -> None:
         with started(home, OPENAI_BASE_URL=url, OPENAI_API_KEY="bench", **GENEROUS) as running:
             gateway = psutil.Process(running.process.pid)
             gateway.cpu_affinity(cores[:1])
-            stores = stores_of(home)
-            for other in (upstream_process, psutil.Process(), *stores):
+            for other in (upstream_process, psutil.Process(), *stores_of(home)):
                 other.cpu_affinity(cores[1:] or cores)
-            bench = Bench(running.url, running.key, url, gateway, stores)
+            bench = Bench(running.url, running.key, url, gateway, home)
             uvloop.run(measure(bench, sys.argv[1:]))
             psutil.Process().cpu_affinity(cores)
 
