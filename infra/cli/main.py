@@ -195,6 +195,14 @@ def decode() -> None:
 
 
 @app.command()
+def splice() -> None:
+    """Filter: a text that broke off and its continuation, one JSON object a line, to the text that readers get."""
+    from infra.cli.splice import main as run
+
+    raise typer.Exit(run())
+
+
+@app.command()
 def migrate(as_json: AsJson = False) -> None:
     """Apply the migrations to DATABASE_ADMIN_URL, or to this machine's own Postgres."""
     from infra.cli.migrations import migrate as run

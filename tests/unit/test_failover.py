@@ -119,7 +119,7 @@ async def test_silence_is_a_fault_at_the_first_limit() -> None:
 @pytest.mark.parametrize(
     ("rest", "how"),
     [
-        ("a time there was a fox.", "continued"),
+        ("time there was a fox.", "continued"),
         ("Once upon a time there was a fox.", "restarted"),
         ("Continuing from where I stopped: Once upon a time there was a fox.", "restarted"),
     ],
@@ -139,17 +139,19 @@ async def test_break_in_the_middle_is_taken_up_by_the_next_rung(end: list[Move],
     assert [message.role for message in said][-2:] == ["assistant", "user"], (
         "no prefill: hosted models refuse it"
     )
-    assert said[-2].text == "Once upon ", "the unfinished word was not shown, so it is not to be gone on with"
+    assert said[-2].text == "Once upon a ", (
+        "the unfinished word was not shown, so it is not to be gone on with"
+    )
 
 
 async def test_a_model_that_can_continues_the_message_itself() -> None:
     """vLLM is given the unfinished message as its own; what it writes needs no alignment."""
-    models, provider = over([Text("One two "), Text("three fo"), Cut()], third=[Text("three four."), *USED])
+    models, provider = over([Text("One two "), Text("three fo"), Cut()], third=[Text("four."), *USED])
     found = await items(models, replace(CALL, ladder=(HAIKU, LLAMA)))
     assert text(found) == "One two three four."
     assert [one.how for one in splices(found)] == ["prefix"]
     assert provider.prompts[-1].continue_final
-    assert provider.prompts[-1].messages[-1].text == "One two "
+    assert provider.prompts[-1].messages[-1].text == "One two three "
 
 
 async def test_text_goes_out_live_but_for_an_unfinished_word() -> None:

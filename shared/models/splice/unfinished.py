@@ -1,0 +1,56 @@
+"""What is held back of a live stream: an unfinished word, nothing more."""
+
+from shared.models.splice.scripts import joins, spaceless, wordly
+
+_MOST = 64
+"""Code points of a word that are held back: what is longer goes out in pieces."""
+_WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_'"
+
+
+class Unfinished:
+    """`feed` gives what may go out. The first piece of an answer goes out as it is: it is no later for this."""
+
+    __slots__ = ("_begun", "_held")
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._begun = False
+
+    def feed(self, text: str) -> str:
+        """All but a word at the end that may go on."""
+        if not self._begun:
+            self._begun = bool(text)
+            return text
+        if self._held:
+            text = self._held + text
+        if text.isascii():
+            rest = text.rstrip(_WORD)
+            cut = len(rest)
+        else:
+            cut = _cut(text)
+        if len(text) - cut > _MOST:
+            cut = len(text)
+        self._held = text[cut:]
+        return text[:cut] if self._held else text
+
+    def end(self) -> str:
+        """The answer is over: the rest."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _cut(text: str) -> int:
+    """Where the last word or cluster begins that may go on."""
+    at = len(text)
+    low = max(at - _MOST - 1, 0)
+    while at > low:
+        char = text[at - 1]
+        if not wordly(char):
+            break
+        if spaceless(char):
+            # One sign is a word of its own, and whole unless marks are still to come: those go with it.
+            return at if at == len(text) else at - 1
+        at -= 1
+    while at < len(text) and at > 0 and joins(text[at]):
+        at += 1
+    return at
