@@ -15,10 +15,10 @@ from infra.simulator import Fault, Pace, start
 from shared.config import Settings
 from shared.core.ids import RunId
 from shared.core.tenant import Principal
+from tests.chaos.test_every_byte import CANONICAL
 from tests.flow.house import House, opened
 from tests.stores import Addresses
 
-CANONICAL = "Tide by tide, tide by tide:\n\n- the harbour, 港湾\n- naïve gulls 🐦\n\n1. It ebbs; it ebbs."
 ASKED: dict[str, Any] = {
     "model": "auto",
     "messages": [{"role": "user", "content": f'Reply with exactly: "{CANONICAL}"'}],
