@@ -37,6 +37,8 @@ from shared.documents.work import Stores, Works
 from shared.guard.spend import Settlements
 from shared.models.catalogue import Catalogue
 from shared.models.failover import Failover, Limits
+from shared.models.quality import PRIOR
+from shared.models.router import Router
 from shared.pipelines import PIPELINES
 from shared.ports.ledger import Ledger
 from shared.ports.provider import Provider
@@ -119,6 +121,7 @@ def services(settings: Settings) -> Services:
         settings.first_token_seconds, settings.thinking_first_token_seconds, settings.between_tokens_seconds
     )
     health = RedisHealth(redis, clock, ids, f"{settings.namespace}:health")
+    router = Router(PRIOR, health, clock)
     stores = Stores(
         registry=PIPELINES,
         shelf=ObservedShelf(bare_shelf, telemetry),
@@ -126,7 +129,7 @@ def services(settings: Settings) -> Services:
         bus=RedisBus(redis),
         ledger=RedisLedger(redis, clock, bare_log.spent),
         keys=keys,
-        models=Failover(providers, clock, health, limits),  # type: ignore[arg-type]
+        models=Failover(providers, clock, health, limits, router),  # type: ignore[arg-type]
         clock=clock,
         ids=ids,
         house=settings.limits,
@@ -156,6 +159,7 @@ def services(settings: Settings) -> Services:
             clock=clock,
             ids=ids,
             catalogue=catalogue,
+            router=router,
             house=stores.house,
             settlements=settlements,
             hedge=settings.hedge,

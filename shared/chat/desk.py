@@ -9,19 +9,19 @@ from datetime import timedelta
 
 import structlog
 
-from shared.chat.orders import ChatOrder, bounded, fitting, likely_tokens, worst_case
+from shared.chat.orders import ChatOrder, Served, bounded, likely_tokens, routed, worst_case
 from shared.core.faults import Conflict, OurFault
 from shared.core.ids import RunId, TenantId, TraceId, run_id, trace_of
 from shared.core.leg import Piece, Spliced
 from shared.core.limit import Remaining
-from shared.core.model_spec import ModelSpec, ProviderName
+from shared.core.model_spec import ProviderName
 from shared.core.money import ZERO, Micros
-from shared.core.prompt import Prompt
 from shared.core.tenant import Limits, Principal
 from shared.core.usage import Usage
 from shared.guard.limits import caps_of, charges_of, check_run, rest_of
 from shared.guard.spend import Settlements, settle
 from shared.models.catalogue import Catalogue
+from shared.models.router import Router
 from shared.ports.clock import Clock, Ids
 from shared.ports.ledger import Ledger
 from shared.ports.log import Log
@@ -42,15 +42,13 @@ class Answering:
     """An answer on its way. `usage` and `cost` are known once `items` has ended; `cost` None is unpriced. `joins` are
     the models that went on where another broke off, and how; `remaining` what the caller's rates still allow."""
 
-    def __init__(
-        self, desk: "Chat", principal: Principal, order: ChatOrder, ladder: tuple[ModelSpec, ...]
-    ) -> None:
+    def __init__(self, desk: "Chat", principal: Principal, order: ChatOrder, served: Served) -> None:
         self.run: RunId = order.run or run_id("chat", desk.ids.uuid())
         self.usage: Usage | None = None
         self.cost: Micros | None = None
         self.joins: list[tuple[str, str]] = []
         self.remaining: Sequence[Remaining] = ()
-        self._desk, self._principal, self._order, self._ladder = desk, principal, order, ladder
+        self._desk, self._principal, self._order, self._served = desk, principal, order, served
         self._fx: Fx | None = None
         self._source = self._work()
         self._first: Item | None = None
@@ -65,12 +63,12 @@ class Answering:
     def model(self) -> str:
         """Who serves: the rung that is answering now."""
         rung = self._fx.rung if self._fx is not None else ""
-        return rung or self._ladder[0].name
+        return rung or self._served.ladder[0].name
 
     @property
     def simulated(self) -> bool:
         """Whether no real provider stands behind the model that serves."""
-        return next(spec for spec in self._ladder if spec.name == self.model).provider in self._desk.simulated
+        return self._desk.catalogue.get(self.model).provider in self._desk.simulated
 
     async def begin(self) -> None:
         """Wait for the first piece, so that what fails before it can be told by a status. Raises its fault."""
@@ -94,11 +92,11 @@ class Answering:
         context = desk.context(tenant, self.run, self._principal.actor)
         self._began = True
         desk.alive.add(self.run)
-        session = Session(context, given=_given(self._order), ladder=self._ladder)
+        session = Session(context, given=_given(self._order), ladder=self._served.ladder)
         try:
             async with session:
                 self._fx = session.fx
-                items = self._one(session.fx) if self._order.n == 1 else _several(session.fx, self._order)
+                items = self._one(session.fx) if self._order.n == 1 else self._several(session.fx)
                 async with aclosing(items):
                     async for item in items:
                         if type(item[1][0]) is Spliced:
@@ -115,9 +113,45 @@ class Answering:
                 self.usage, self.cost = view.usage, None if view.unpriced else view.cost
 
     async def _one(self, fx: Fx) -> AsyncGenerator[Item, None]:
-        async with aclosing(fx.batches(self._order.prompt)) as batches:
+        async with aclosing(self._asked(fx, "")) as batches:
             async for batch in batches:
                 yield 0, batch
+
+    def _asked(self, fx: Fx, label: str) -> AsyncGenerator[Sequence[Piece], None]:
+        served = self._served
+        return fx.batches(self._order.prompt, finishers=served.finishers, why=served.why, label=label)
+
+    async def _several(self, fx: Fx) -> AsyncGenerator[Item, None]:
+        """`n` calls at once; the label keeps them apart in the log. The first to fail for good ends them all."""
+        queue: asyncio.Queue[Item | None] = asyncio.Queue(256)
+
+        async def one(index: int) -> None:
+            async with aclosing(self._asked(fx, f"choice {index}")) as batches:
+                async for batch in batches:
+                    await queue.put((index, batch))
+
+        async def all_of_them() -> None:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for index in range(self._order.n):
+                        group.create_task(one(index))
+            except BaseExceptionGroup as group_fault:
+                raise group_fault.exceptions[0] from None
+            finally:
+                await queue.put(None)
+
+        task = asyncio.create_task(all_of_them())
+        try:
+            while (item := await queue.get()) is not None:
+                yield item
+            await task
+        finally:
+            task.cancel()
+            while not task.done():
+                # A full queue must not keep a cancelled call from ending.
+                while not queue.empty():
+                    queue.get_nowait()
+                await asyncio.wait((task,), timeout=0.01)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +164,7 @@ class Chat:
     clock: Clock
     ids: Ids
     catalogue: Catalogue
+    router: Router
     house: Limits
     settlements: Settlements
     hedge: bool = False
@@ -140,10 +175,10 @@ class Chat:
     async def open(self, principal: Principal, order: ChatOrder) -> Answering:
         """Hold the money, send the call and wait for its first piece. Raises UnknownModel, BadRequest and OverBudget
         before anything is sent, and a ProviderFault where no rung answers."""
-        ladder = fitting(self.catalogue, order)
-        order = replace(order, prompt=bounded(order.prompt, ladder))
-        answering = Answering(self, principal, order, ladder)
-        worst = worst_case(order.prompt, ladder, self.clock.now())
+        served = routed(self.catalogue, self.router, order, self.clock.now())
+        order = replace(order, prompt=bounded(order.prompt, served.ladder))
+        answering = Answering(self, principal, order, served)
+        worst = worst_case(order.prompt, (*served.ladder, *served.finishers), self.clock.now())
         caps = caps_of(principal, self.house)
         charges = charges_of(principal, self.house, likely_tokens(order.prompt))
         check_run(principal, self.house, worst * order.n)
@@ -189,39 +224,6 @@ class Chat:
             log=self.log,
             hedge=self.hedge,
         )
-
-
-async def _several(fx: Fx, order: ChatOrder) -> AsyncGenerator[Item, None]:
-    """`n` calls at once; the label keeps them apart in the log. The first to fail for good ends them all."""
-    queue: asyncio.Queue[Item | None] = asyncio.Queue(256)
-
-    async def one(index: int, prompt: Prompt) -> None:
-        async with aclosing(fx.batches(prompt, label=f"choice {index}")) as batches:
-            async for batch in batches:
-                await queue.put((index, batch))
-
-    async def all_of_them() -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for index in range(order.n):
-                    group.create_task(one(index, order.prompt))
-        except BaseExceptionGroup as group_fault:
-            raise group_fault.exceptions[0] from None
-        finally:
-            await queue.put(None)
-
-    task = asyncio.create_task(all_of_them())
-    try:
-        while (item := await queue.get()) is not None:
-            yield item
-        await task
-    finally:
-        task.cancel()
-        while not task.done():
-            # A full queue must not keep a cancelled call from ending.
-            while not queue.empty():
-                queue.get_nowait()
-            await asyncio.wait((task,), timeout=0.01)
 
 
 def _given(order: ChatOrder) -> dict[str, object]:

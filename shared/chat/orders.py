@@ -1,21 +1,33 @@
 """A chat completion as it is asked for, and which models can do what it asks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Literal
 
-from shared.core.faults import BadRequest
+from shared.core.faults import BadRequest, Overloaded, ProviderFault, Throttled
 from shared.core.ids import RunId
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
+from shared.models.breaker import throttles
 from shared.models.catalogue import AUTO, Catalogue
+from shared.models.router import Route, Router, Size
 from shared.runtime.asking import tokens_at_most, worst_cases
 
 DEFAULT_OUTPUT = 32_768
 """Output tokens, thinking included, where the caller names no limit: what is held must be bounded (law 2)."""
+_USUAL_OUTPUT = 1_000
+"""Output tokens that an answer is taken to have where models are compared by cost."""
 _BYTES_PER_TOKEN = 4
 """A prompt is refused here only where it is surely too long; the provider counts exactly."""
+
+
+Fallback = Literal["none", "finish"]
+"""What other models may do for a caller who named one: nothing, or finish an answer that broke off after readers had
+seen some of it."""
+MOST_RUNGS = 4
+"""Models that a choice such as `auto` goes down to: each makes the hold as large as its own worst case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +38,7 @@ class ChatOrder:
     prompt: Prompt
     stream: bool = False
     n: int = 1
+    fallback: Fallback = "finish"
     run: RunId | None = None
     """What the run is to be called, where it was promised a name; else it gets a new one."""
 
@@ -44,10 +57,49 @@ def likely_tokens(prompt: Prompt) -> int:
     return prompt_size(prompt) // _BYTES_PER_TOKEN + 1
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Who may answer, in order, who may finish what another began, and why it is they."""
+
+    ladder: tuple[ModelSpec, ...]
+    finishers: tuple[ModelSpec, ...]
+    why: Mapping[str, Any]
+
+
+def routed(catalogue: Catalogue, router: Router, order: ChatOrder, at: datetime) -> Served:
+    """Who is to answer an order. Raises UnknownModel, BadRequest saying what it is that the model can't do, and
+    Overloaded or Throttled where nobody who can is up."""
+    prompt, need = order.prompt, catalogue.choice(order.model)
+    size = Size(
+        likely_tokens(prompt),
+        min(prompt.max_output or _USUAL_OUTPUT, DEFAULT_OUTPUT),
+        prompt.schema is not None or prompt.json_object,
+        bool(prompt.tools),
+        any(message.images for message in prompt.messages),
+    )
+    route = router.route(catalogue.candidates(order.model), need, size)
+    if not route.rungs:
+        fitting(catalogue, order)
+        raise _down(route, at)
+    if need is not None:
+        return Served(route.rungs[:MOST_RUNGS], (), route.why)
+    finishers = catalogue.finishers(route.rungs[0]) if order.fallback == "finish" else ()
+    fit = tuple(spec for spec in finishers if not _lack(spec, prompt)) if finishers else ()
+    return Served(route.rungs, fit, route.why)
+
+
+def _down(route: Route, at: datetime) -> ProviderFault:
+    """Why nobody can be asked now, and when to come back."""
+    reasons = list(route.why["dropped"].values())
+    kind = Throttled if all(throttles(reason) for reason in reasons) else Overloaded
+    wait = None if route.until is None else max((route.until - at).total_seconds(), 0.5)
+    return kind(f"No model that may answer can be asked now ({'; '.join(reasons)}).", retry_after=wait)
+
+
 def fitting(catalogue: Catalogue, order: ChatOrder) -> tuple[ModelSpec, ...]:
-    """The rungs that can do what the prompt needs, in order. Raises UnknownModel, or BadRequest saying what it is
-    that the model can't do."""
-    ladder = catalogue.ladder(order.model)
+    """The models that can do what the prompt needs. Raises UnknownModel, or BadRequest saying what it is that the model
+    can't do."""
+    ladder = catalogue.candidates(order.model)
     lacks = {spec.name: _lack(spec, order.prompt) for spec in ladder}
     fit = tuple(spec for spec in ladder if not lacks[spec.name])
     if not fit:

@@ -36,6 +36,8 @@ class Call:
     stream: bool = True
     need: Need | None = None
     finishers: tuple[ModelSpec, ...] = ()
+    why: Mapping[str, Any] | None = None
+    """How the ladder was chosen, as JSON, where that was done before."""
     hedge: bool = False
     """Ask the next rung as well where the first is slower than its 95th percentile; the quicker one serves."""
 

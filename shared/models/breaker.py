@@ -80,6 +80,14 @@ _UNREACHABLE = Mark("fault", 1, blames=True, why="can't be reached")
 _COLD = Mark("fault", 1, RULES.cold, at_once=True, exact=True, why="is starting")
 
 
+_THROTTLED = (_FAULTS["provider_throttled"].why, "asked us to wait")
+
+
+def throttles(why: str) -> bool:
+    """Whether a standing's reason is that the provider limits our rate: the caller is to hear that, not of an outage."""
+    return why.endswith(_THROTTLED)
+
+
 def mark_of(report: Report) -> Mark:
     """What a report means. Refusals of content, requests that were wrong, callers that left and legs that were outrun
     are no fault of a model: every code that is not known as a fault is set aside."""
@@ -92,7 +100,7 @@ def mark_of(report: Report) -> Mark:
     if report.fault == "provider_throttled" and report.retry_after is not None and report.retry_after >= 0:
         wait = int(min(report.retry_after * 1000, RULES.longest_wait))
         asked = max(wait, RULES.shortest_wait)
-        return Mark("fault", 1, asked, at_once=True, exact=True, why="asked us to wait")
+        return Mark("fault", 1, asked, at_once=True, exact=True, why=_THROTTLED[1])
     return _FAULTS.get(report.fault, ASIDE)
 
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from shared.core.faults import Cut, Malformed, Outrun, Overloaded, ProviderFault, Refused, Rejected
+from shared.core.faults import Cut, Malformed, Outrun, Overloaded, ProviderFault, Refused, Rejected, Throttled
 from shared.core.leg import Batch, Call, LegEnded, LegItem, Restarted, Spliced
 from shared.core.model_spec import ModelSpec, ProviderName
 from shared.models.attempt import Attempt, Limits
+from shared.models.breaker import throttles
+from shared.models.router import Router, Size
 from shared.models.shown import Shown, Way
 from shared.ports.clock import Clock
 from shared.ports.health import Health, Report
@@ -36,6 +38,8 @@ class Failover:
     clock: Clock
     health: Health
     limits: Limits = field(default_factory=Limits)
+    router: Router | None = None
+    """Puts the rungs of a call that has a need in order."""
     _left: dict[tuple[str, str], list[LegEnded]] = field(default_factory=dict)
 
     def stream(self, call: Call) -> AsyncGenerator[LegItem, None]:
@@ -71,14 +75,15 @@ class Answering:
     """One call on its way through its rungs. `fault` is why the leg before ended."""
 
     __slots__ = (
-        "_asked", "_call", "_closed_until", "_deadline", "_first", "_house", "_number", "_open", "_resumed", "_rungs",
-        "_shown", "_skipped", "fault",
+        "_asked", "_call", "_closed_until", "_deadline", "_first", "_house", "_number", "_open", "_resumed", "_route",
+        "_rungs", "_shown", "_skipped", "fault",
     )  # fmt: skip
 
     def __init__(self, house: Failover, call: Call) -> None:
         self._house, self._call = house, call
         self._deadline = house.clock.monotonic() + call.deadline
-        self._rungs = list(call.ladder)
+        self._route = call.why
+        self._rungs = list(self._routed())
         self._shown = Shown(call.prompt)
         self._number = 0
         self._asked: set[str] = set()
@@ -88,6 +93,24 @@ class Answering:
         self._open: list[Attempt] = []
         self._first: tuple[Attempt, asyncio.Task[Batch | None]] | None = None
         self.fault: ProviderFault | None = None
+
+    def _routed(self) -> Sequence[ModelSpec]:
+        """The ladder in the order that the call's need asks for; as it stands where it has none."""
+        call, router = self._call, self._house.router
+        if call.need is None or router is None:
+            return call.ladder
+        prompt = call.prompt
+        size = Size(
+            sum(len(message.text) for message in prompt.messages) // 4,
+            prompt.max_output or 1_000,
+            prompt.schema is not None or prompt.json_object,
+            bool(prompt.tools),
+            any(message.images for message in prompt.messages),
+        )
+        route = router.route(call.ladder, call.need, size)
+        self._route = route.why
+        # Whoever is down is looked at again before it is asked: it may be up by then.
+        return (*route.rungs, *(spec for spec in call.ladder if spec not in route.rungs))
 
     async def items(self) -> AsyncGenerator[LegItem, None]:
         """See `ports.models.Models.stream`."""
@@ -228,7 +251,7 @@ class Answering:
         due = standing.until is not None and standing.until <= now
         if standing.state == "open" and due and await self._house.health.probe(spec):
             return True
-        self._skipped[spec.name] = standing.why or standing.state
+        self._skipped[spec.name] = standing.why or f"{spec.name} is {standing.state}"
         if standing.until is not None:
             self._closed_until.append(standing.until)
         return False
@@ -237,11 +260,12 @@ class Answering:
         """Nobody may be asked: each was found to be down a moment ago."""
         if not self._skipped:
             return Rejected("No model on the ladder can be asked this.")
-        reasons = "; ".join(f"{name}: {why}" for name, why in self._skipped.items())
+        reasons = "; ".join(self._skipped.values())
         wait = None
         if self._closed_until:
             wait = max((min(self._closed_until) - self._house.clock.now()).total_seconds(), 0.5)
-        return Overloaded(f"No model that may answer is up ({reasons}).", retry_after=wait)
+        kind = Throttled if all(throttles(why) for why in self._skipped.values()) else Overloaded
+        return kind(f"No model that may answer can be asked now ({reasons}).", retry_after=wait)
 
     def _why(self, attempt: Attempt, way: Way) -> dict[str, Any]:
         """The decision in words and numbers: what the log says of why this model was asked, and how."""
@@ -250,6 +274,8 @@ class Answering:
             "rung": attempt.number,
             "way": way,
         }
+        if self._route is not None and attempt.number == 1:
+            why["route"] = self._route
         if self.fault is not None:
             why["after"] = self.fault.code
         if self._skipped:

@@ -53,6 +53,7 @@ class Asked:
     ladder: Ladder
     stream: bool
     finishers: Ladder = ()
+    why: Mapping[str, Any] | None = None
     values: bool = False
     """Whether readers are told what a structured answer holds so far."""
 
@@ -149,7 +150,7 @@ def _prepared(fx: "Fx", asked: Asked) -> tuple[Hold, Call]:
     span = span_of(course.trace, fx.path, asked.key, asked.occurrence)
     return hold, Call(
         course.tenant, course.trace, span, asked.prompt, ladder, deadline, asked.stream, fx.step.need, finishers,
-        course.context.hedge,
+        asked.why, course.context.hedge,
     )  # fmt: skip
 
 

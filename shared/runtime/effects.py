@@ -5,7 +5,7 @@ facts = await fx.ask(ask("…"), Facts)          a checked value; one repair wit
 fx.now(), fx.new_id(), fx.note("words", 700)   recorded once, the same in every replay
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -90,19 +90,20 @@ class Fx:
         *,
         ladder: Ladder | None = None,
         finishers: Ladder = (),
+        why: Mapping[str, Any] | None = None,
         stream: bool = True,
         values: bool = False,
         label: str = "",
     ) -> AsyncGenerator[Sequence[Piece], None]:
         """The answer as it comes, a network read at a time, logged and told to readers; `Restarted` voids what came
-        before it. `finishers` may finish what another began. Close it (`contextlib.aclosing`) where it is left early:
+        before it. `finishers` may finish what another began; `why` is how the ladder was chosen. Close it (`contextlib.aclosing`) where it is left early:
         the provider is told at once. With `values` readers are told what a structured answer holds so far, too."""
         rungs = self.step.ladder if ladder is None else tuple(ladder)
         if not rungs:
             raise BadGraph(f"{self.step.where}: asks a model but has no ladder")
         request = canonical(prompt, label)
         key = key_of(self.path, "ask", request)
-        asked = Asked(prompt, request, key, self._count(key), rungs, stream, finishers, values)
+        asked = Asked(prompt, request, key, self._count(key), rungs, stream, finishers, why, values)
         return self._batches(asked)
 
     async def _batches(self, asked: Asked) -> AsyncGenerator[Sequence[Piece], None]:
