@@ -84,7 +84,7 @@ _THROTTLED = (_FAULTS["provider_throttled"].why, "asked us to wait")
 
 
 def throttles(why: str) -> bool:
-    """Whether a standing's reason is that the provider limits our rate: the caller is to hear that, not of an outage."""
+    """Whether a standing's reason is that the provider limits our rate: the caller is to hear that, and no outage."""
     return why.endswith(_THROTTLED)
 
 

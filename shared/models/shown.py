@@ -19,7 +19,18 @@ instruction  what was said so far, and the request to go on; its text is aligned
 class Shown:
     """Takes a leg's chunks and gives those that may go out. `begin` says how the leg that comes next was asked."""
 
-    __slots__ = ("_join", "_json", "_late", "_parts", "_prompt", "_seam", "_told", "_unfinished", "mixed")
+    __slots__ = (
+        "_edge",
+        "_join",
+        "_json",
+        "_late",
+        "_parts",
+        "_prompt",
+        "_seam",
+        "_told",
+        "_unfinished",
+        "mixed",
+    )
 
     def __init__(self, prompt: Prompt) -> None:
         self._prompt = prompt
@@ -29,6 +40,7 @@ class Shown:
         self._seam: Seam | None = None
         self._join: Join | None = None
         self._told = True
+        self._edge = ""
         self._late: list[Chunk] = []
         self.mixed = False
         """Whether more than text went out: half a tool call can't be gone on with."""
@@ -76,6 +88,9 @@ class Shown:
         else:
             self._seam = Seam(self.text, json=self._json) if way == "instruction" else None
             self._join, self._told = "prefix" if way == "prefix" else None, False
+            if way == "prefix":
+                # Chat templates trim the end of the message, and the model writes it again.
+                self._edge = self.text[len(self.text.rstrip()) :]
 
     def void(self) -> None:
         """Nothing is shown any longer: the answer begins anew."""
@@ -117,9 +132,19 @@ class Shown:
     def _say(self, text: str, out: list[Chunk]) -> None:
         if self._seam is not None:
             text = self._seam.feed(text)
+        elif self._edge:
+            text = self._past_edge(text)
         if text and (text := self._unfinished.feed(text)):
             self._parts.append(text)
             out.append(Text(text))
+
+    def _past_edge(self, text: str) -> str:
+        """Without the white space that readers have already. It may come in several pieces."""
+        edge, size = self._edge, 0
+        while size < min(len(edge), len(text)) and text[size] == edge[size]:
+            size += 1
+        self._edge = edge[size:] if size == len(text) else ""
+        return text[size:]
 
     def _other(self, chunk: Chunk, out: list[Chunk]) -> None:
         """A chunk that is no text ends the word that was held back, where it is part of the answer or its end."""

@@ -2,7 +2,7 @@
 
 import re
 
-from shared.models.splice.scripts import spaceless, wordly
+from shared.models.splice.scripts import han, spaceless, wordly
 
 _WORDS = re.compile(r"[^\W\d_]+")
 _LAST = re.compile(r"[^\W_]+\Z")
@@ -70,6 +70,8 @@ def _after_space(sent: str, rest: str) -> str:
 
 def _before_space(sent: str, rest: str) -> str:
     """A word that was cut may be finished after a space that is one too many."""
+    if rest[0] == " " and han(sent[-1]) and rest[1:2] and han(rest[1]):
+        return rest[1:]
     last, frag = _LAST.search(sent), _FIRST.match(rest[1:])
     if rest[0] != " " or last is None or frag is None or spaceless(sent[-1]):
         return rest

@@ -21,6 +21,8 @@ _NEAR = 0.84
 """Likeness from which two passages count as the same."""
 
 
+_MARKUP = frozenset("\"'“‘«*_`>#-|([{.…")
+"""What may stand before a word without setting it off from what came before."""
 _ITEM = re.compile(r"\d+[.)]\s\S")
 """A numbered line: no list has a number twice."""
 
@@ -102,7 +104,9 @@ def _restart(sent: Sent, head: Folded, text: str, *, final: bool) -> Verdict:
     if head.text.startswith(whole):
         if not final and count == len(whole):
             return Wait()
-        enough = len(whole) >= _RESTART or len(text[: head.after(len(whole))].split()) >= 3
+        enough = len(whole) >= _RESTART or (
+            len(text[: head.after(len(whole))].split()) >= 3 and _same_signs(sent, head, len(whole), text)
+        )
         if not enough or not _may_cut(sent, head, len(whole), text):
             return Nothing()
         return Overlap(head.after(len(whole)), "restarted")
@@ -210,6 +214,8 @@ def _enough(sent: Sent, start: int, size: int, head: Folded, text: str, *, told:
     overlap = sent.tail.text[start:]
     if any(spaceless(char) for char in overlap):
         return (size >= 2 if told else size >= 4) and sent.tail.text.count(overlap) < 2
+    if size < _RESTART and not _same_signs(sent, head, size, text):
+        return False
     words = len(piece.split())
     inside = _goes_on(head, size, text)
     if sent.open_word and inside and words == 1:
@@ -222,6 +228,21 @@ def _enough(sent: Sent, start: int, size: int, head: Folded, text: str, *, told:
     if overlap.isdigit():
         return size >= 6
     return (words >= 3 and size >= 5) or (words == 2 and size >= 7) or size >= 9
+
+
+def _same_signs(sent: Sent, head: Folded, size: int, text: str) -> bool:
+    """Whether an overlap has the punctuation of what it would repeat: an author who writes a phrase twice sets it off,
+    a model that repeats what was there repeats its commas too."""
+    before = text[: head.places[0]].strip()
+    if before and not set(before) <= _MARKUP:
+        return False
+    there = sent.text[len(sent.text.rstrip(_signs(sent.text))) :].strip()
+    after = text[head.after(size) :]
+    return not there or after[: len(after) - len(after.lstrip(_signs(after)))].lstrip().startswith(there)
+
+
+def _signs(text: str) -> str:
+    return "".join({char for char in text if not wordly(char)})
 
 
 def _may_cut(sent: Sent, head: Folded, size: int, text: str) -> bool:

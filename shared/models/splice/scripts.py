@@ -28,6 +28,12 @@ def spaceless(char: str) -> bool:
 
 
 @lru_cache(maxsize=8192)
+def han(char: str) -> bool:
+    """Whether a character is of a script that has no spaces at all, not even between clauses, as Thai has."""
+    return spaceless(char) and ord(char) >= 0x2E80
+
+
+@lru_cache(maxsize=8192)
 def joins(char: str) -> bool:
     """Whether a character belongs to the one before it: marks, joiners, selectors, skin tones, tags."""
     return category(char) in ("Mn", "Mc", "Me", "Cf") or 0x1F3FB <= ord(char) <= 0x1F3FF
