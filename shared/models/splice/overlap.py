@@ -214,7 +214,8 @@ def _enough(sent: Sent, start: int, size: int, head: Folded, text: str, *, told:
     overlap = sent.tail.text[start:]
     if any(spaceless(char) for char in overlap):
         return (size >= 2 if told else size >= 4) and sent.tail.text.count(overlap) < 2
-    if size < _RESTART and not _same_signs(sent, head, size, text):
+    ahead = sent.tail_text[: sent.tail.places[start]]
+    if size < _RESTART and not _same_signs(sent, head, size, text, ahead):
         return False
     words = len(piece.split())
     inside = _goes_on(head, size, text)
@@ -230,11 +231,11 @@ def _enough(sent: Sent, start: int, size: int, head: Folded, text: str, *, told:
     return (words >= 3 and size >= 5) or (words == 2 and size >= 7) or size >= 9
 
 
-def _same_signs(sent: Sent, head: Folded, size: int, text: str) -> bool:
+def _same_signs(sent: Sent, head: Folded, size: int, text: str, ahead: str = "") -> bool:
     """Whether an overlap has the punctuation of what it would repeat: an author who writes a phrase twice sets it off,
-    a model that repeats what was there repeats its commas too."""
+    a model that repeats what was there repeats its commas too. `ahead` is what stands before it."""
     before = text[: head.places[0]].strip()
-    if before and not set(before) <= _MARKUP:
+    if before and not set(before) <= _MARKUP and not ahead.rstrip().endswith(before):
         return False
     there = sent.text[len(sent.text.rstrip(_signs(sent.text))) :].strip()
     after = text[head.after(size) :]

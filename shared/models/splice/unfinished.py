@@ -8,7 +8,8 @@ _WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_'"
 
 
 class Unfinished:
-    """`feed` gives what may go out. The first piece of an answer goes out as it is: it is no later for this."""
+    """`feed` gives what may go out. Where nothing has gone out yet even half a word does: no answer begins later for
+    this."""
 
     __slots__ = ("_begun", "_held")
 
@@ -18,9 +19,6 @@ class Unfinished:
 
     def feed(self, text: str) -> str:
         """All but a word at the end that may go on."""
-        if not self._begun:
-            self._begun = bool(text)
-            return text
         if self._held:
             text = self._held + text
         if text.isascii():
@@ -28,8 +26,9 @@ class Unfinished:
             cut = len(rest)
         else:
             cut = _cut(text)
-        if len(text) - cut > _MOST:
+        if len(text) - cut > _MOST or (not cut and not self._begun):
             cut = len(text)
+        self._begun = self._begun or cut > 0
         self._held = text[cut:]
         return text[:cut] if self._held else text
 
