@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from functions.web.openai_answer import Envelope
+from shared.chat.orders import Fallback
 from shared.core.chunk import Chunk
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
@@ -31,6 +32,11 @@ class Asked(Protocol):
     @property
     def n(self) -> int:
         """How many answers."""
+        ...
+
+    @property
+    def fallback(self) -> Fallback:
+        """What other models may do where one was named."""
         ...
 
 

@@ -53,7 +53,7 @@ class Generation(Generic[A]):
         self, scope: Scope, principal: Principal, raw: bytes, receive: Receive, send: Send
     ) -> None:
         asked = self._dialect.read(body.parse(raw))
-        order = ChatOrder(asked.model, asked.prompt, asked.stream, asked.n)
+        order = ChatOrder(asked.model, asked.prompt, asked.stream, asked.n, asked.fallback)
         async with Departure(receive) as departure:
             answering = await opened(self._services, scope, principal, order)
             if answering.remaining:
@@ -80,6 +80,7 @@ class Generation(Generic[A]):
             model=answering.model,
             simulated=answering.simulated,
             trace=answering.trace,
+            notes=answering.notes,
         )
 
 

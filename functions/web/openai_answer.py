@@ -36,6 +36,8 @@ class Envelope:
     model: str
     simulated: bool
     trace: str
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """What else there is to say of the answer; complete once it is over."""
 
     @property
     def fingerprint(self) -> str:
@@ -44,7 +46,8 @@ class Envelope:
 
     def own(self, cost: Micros | None) -> dict[str, Any]:
         """Our own field beside OpenAI's: which trace this is and what it cost (null: unpriced)."""
-        return {"trace": self.trace, "cost_micros": cost, "cache": "miss", "simulated": self.simulated}
+        own = {"trace": self.trace, "cost_micros": cost, "cache": "miss", "simulated": self.simulated}
+        return own | dict(self.notes) if self.notes else own
 
 
 def usage_json(usage: Usage) -> dict[str, Any]:

@@ -6,11 +6,12 @@ ignored; those whose absence would change the shape of the answer (`logprobs`, a
 
 import re
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from functions.web.errors import Invalid
 from functions.web.fields import Fields, missing, wrong_type
 from functions.web.openai_messages import messages_of
+from shared.chat.orders import Fallback
 from shared.core.faults import BadRequest
 from shared.core.prompt import Effort, Prompt, Tool, ToolChoice
 from shared.core.schema import Schema
@@ -43,6 +44,7 @@ class ChatBody:
     stream: bool
     include_usage: bool
     n: int
+    fallback: Fallback = "finish"
 
 
 def chat_body(values: dict[str, Any]) -> ChatBody:
@@ -75,8 +77,20 @@ def chat_body(values: dict[str, Any]) -> ChatBody:
         effort=None if effort is None else EFFORTS[effort],
     )
     return ChatBody(
-        model, prompt, stream, _include_usage(body, stream), body.whole("n", 1, _MOST_CHOICES) or 1
+        model,
+        prompt,
+        stream,
+        _include_usage(body, stream),
+        body.whole("n", 1, _MOST_CHOICES) or 1,
+        fallback_of(body),
     )
+
+
+def fallback_of(body: Fields) -> Fallback:
+    """Our own field: whether other models may finish what the named one broke off."""
+    if body.values.get("fallback") is None:
+        return "finish"
+    return cast(Fallback, body.one_of("fallback", get_args(Fallback)))
 
 
 def _refuse_unserved(body: Fields) -> None:

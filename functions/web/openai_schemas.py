@@ -113,6 +113,7 @@ _REQUEST = obj(
         "max_completion_tokens": nullable({"type": "integer", "minimum": 1, "maximum": 10_000_000}),
         "temperature": nullable({"type": "number", "minimum": 0, "maximum": 2}),
         "top_p": nullable({"type": "number", "minimum": 0, "maximum": 1}),
+        "fallback": nullable({"type": "string", "enum": ["finish", "none"]}),
         "seed": nullable({"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}),
         "stop": {"anyOf": [TEXT, {"type": "array", "maxItems": 4, "items": TEXT}, {"type": "null"}]},
         "reasoning_effort": nullable(

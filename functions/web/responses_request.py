@@ -10,7 +10,16 @@ from typing import Any
 from functions.web.errors import Invalid
 from functions.web.fields import Fields, missing, wrong_type
 from functions.web.openai_messages import DETAILS, check_calls, image_address
-from functions.web.openai_request import EFFORTS, MOST_TOKENS, MOST_TOOLS, checked, choice_of, tool_name
+from functions.web.openai_request import (
+    EFFORTS,
+    MOST_TOKENS,
+    MOST_TOOLS,
+    checked,
+    choice_of,
+    fallback_of,
+    tool_name,
+)
+from shared.chat.orders import Fallback
 from shared.core.prompt import Image, Message, Prompt, Role, Tool, ToolCall
 from shared.core.schema import Schema
 from shared.core.text import sound
@@ -46,6 +55,7 @@ class ResponsesBody:
     stream: bool
     echo: dict[str, Any] = field(default_factory=dict)
     n: int = 1
+    fallback: Fallback = "finish"
 
 
 def responses_body(values: dict[str, Any]) -> ResponsesBody:
@@ -81,7 +91,7 @@ def responses_body(values: dict[str, Any]) -> ResponsesBody:
         effort=effort,
     )
     echo = {name: values[name] for name in _ECHOED if values.get(name) is not None}
-    return ResponsesBody(model, prompt, body.flag("stream", False), echo)
+    return ResponsesBody(model, prompt, body.flag("stream", False), echo, fallback=fallback_of(body))
 
 
 def _messages(body: Fields) -> tuple[Message, ...]:

@@ -1,13 +1,15 @@
 """A chat that is over, told again out of its log: the same pieces, usage, cost and fault; no model is asked."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import Any
 
 import orjson
 
+from shared.core.chunk import Text
 from shared.core.entry import Entry
 from shared.core.faults import Fault, ProviderFault
 from shared.core.ids import RunId, TraceId, trace_of
-from shared.core.leg import Piece
+from shared.core.leg import Piece, Restarted, Spliced
 from shared.core.limit import Remaining
 from shared.core.money import Micros
 from shared.core.usage import Usage
@@ -28,6 +30,9 @@ class Retold:
         self.usage: Usage | None = end.usage
         self.cost: Micros | None = end.cost
         self.remaining: Sequence[Remaining] = ()
+        said = _said(tape)
+        self.notes: dict[str, Any] = said.get("notes", {})
+        self._text: str | None = said.get("text")
         self._fault = _fault(end)
         self._told = [leg for record in _in_order(tape) for leg in record.legs]
         self._records = _in_order(tape)
@@ -45,6 +50,10 @@ class Retold:
 
     async def items(self) -> AsyncGenerator[tuple[int, Sequence[Piece]], None]:
         """The answer, piece by piece. Raises the fault that it ended with."""
+        if self._text is not None:
+            # Only the last call's answer was given, and in these words.
+            yield 0, _in_words(self._text, self._records[-1])
+            return
         for record in self._records:
             index = _index(record)
             for leg in record.legs:
@@ -82,6 +91,12 @@ def is_over(entries: Sequence[Entry]) -> bool:
     return any(entry.kind == "end" for entry in entries)
 
 
+def _said(tape: Tape) -> dict[str, Any]:
+    """What was told beside the answer, and its text where that was put right before anybody had it."""
+    rows = [row.body["value"] for row in tape.effects.values() if row.body.get("what") == "note"]
+    return dict(rows[-1]) if rows else {}
+
+
 def _fault(end: Entry) -> Fault | None:
     row = end.body["fault"]
     return None if row is None else fault_of(row)
@@ -97,6 +112,13 @@ def _index(record: Record) -> int:
     """Which of several answers a call is, by the label that it was sent under."""
     label = str(orjson.loads(record.asked)[0])
     return int(label.removeprefix(_LABEL)) if label.startswith(_LABEL) else 0
+
+
+def _in_words(text: str, record: Record) -> Sequence[Piece]:
+    """What a call gave, with `text` in the place of its text."""
+    pieces = [piece for leg in record.legs for piece in _pieces(leg)]
+    rest = [piece for piece in pieces if not isinstance(piece, Text | Spliced | Restarted)]
+    return [Text(text), *rest]
 
 
 def _pieces(leg: Leg) -> Iterator[Piece]:

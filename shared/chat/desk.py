@@ -6,16 +6,21 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import structlog
 
+from shared.chat import structured
 from shared.chat.orders import ChatOrder, Served, bounded, likely_tokens, routed, worst_case
+from shared.core.chunk import Text, Used
 from shared.core.faults import Conflict, OurFault
 from shared.core.ids import RunId, TenantId, TraceId, run_id, trace_of
 from shared.core.leg import Piece, Spliced
 from shared.core.limit import Remaining
 from shared.core.model_spec import ProviderName
 from shared.core.money import ZERO, Micros
+from shared.core.prompt import Prompt
 from shared.core.tenant import Limits, Principal
 from shared.core.usage import Usage
 from shared.guard.limits import caps_of, charges_of, check_run, rest_of
@@ -39,19 +44,20 @@ Item = tuple[int, Sequence[Piece]]
 
 
 class Answering:
-    """An answer on its way. `usage` and `cost` are known once `items` has ended; `cost` None is unpriced. `joins` are
-    the models that went on where another broke off, and how; `remaining` what the caller's rates still allow."""
+    """An answer on its way. `usage` and `cost` are known once `items` has ended; `cost` None is unpriced. `notes` are
+    told beside it: who went on where another broke off, whether JSON that was asked for is valid. `remaining` is what
+    the caller's rates still allow."""
 
     def __init__(self, desk: "Chat", principal: Principal, order: ChatOrder, served: Served) -> None:
         self.run: RunId = order.run or run_id("chat", desk.ids.uuid())
         self.usage: Usage | None = None
         self.cost: Micros | None = None
-        self.joins: list[tuple[str, str]] = []
+        self.notes: dict[str, Any] = {}
         self.remaining: Sequence[Remaining] = ()
         self._desk, self._principal, self._order, self._served = desk, principal, order, served
         self._fx: Fx | None = None
         self._source = self._work()
-        self._first: Item | None = None
+        self._first: list[Item] = []
         self._began = False
 
     @property
@@ -71,13 +77,17 @@ class Answering:
         return self._desk.catalogue.get(self.model).provider in self._desk.simulated
 
     async def begin(self) -> None:
-        """Wait for the first piece, so that what fails before it can be told by a status. Raises its fault."""
-        self._first = await anext(self._source, None)
+        """Wait for the first piece that shows, so that what fails before it can be told by a status. Raises its
+        fault."""
+        async for item in self._source:
+            self._first.append(item)
+            if not all(isinstance(piece, Used) for piece in item[1]):
+                break
 
     async def items(self) -> AsyncGenerator[Item, None]:
         """The answer, read by read. Raises the last leg's ProviderFault where it breaks off for good."""
-        if self._first is not None:
-            yield self._first
+        for item in self._first:
+            yield item
         async for item in self._source:
             yield item
 
@@ -97,11 +107,16 @@ class Answering:
             async with session:
                 self._fx = session.fx
                 items = self._one(session.fx) if self._order.n == 1 else self._several(session.fx)
+                item: Item = (0, ())
                 async with aclosing(items):
                     async for item in items:
                         if type(item[1][0]) is Spliced:
-                            self.joins.append((session.fx.rung, item[1][0].how))
+                            join = {"model": session.fx.rung, "how": item[1][0].how}
+                            self.notes.setdefault("spliced", []).append(join)
                         yield item
+                if self.notes:
+                    # For a repeat of the request: nobody is asked then.
+                    session.fx.note("said", self._said(item))
         finally:
             desk.alive.discard(self.run)
             view = session.view
@@ -112,21 +127,34 @@ class Answering:
                 desk.settlements.soon(tenant, self.run, view.cost, rest)
                 self.usage, self.cost = view.usage, None if view.unpriced else view.cost
 
+    def _said(self, last: Item) -> dict[str, Any]:
+        """The notes, and the text of an answer that was checked before it went out."""
+        checked = "valid" in self.notes and not self._order.stream and self._order.n == 1
+        text = "".join(piece.text for piece in last[1] if isinstance(piece, Text))
+        return {"notes": self.notes, "text": text} if checked else {"notes": self.notes}
+
     async def _one(self, fx: Fx) -> AsyncGenerator[Item, None]:
-        async with aclosing(self._asked(fx, "")) as batches:
+        prompt, ask = self._order.prompt, partial(self._asked, fx, "")
+        if not structured.wanted(prompt):
+            source = ask(prompt)
+        elif self._order.stream:
+            source = structured.streamed(ask, prompt, self.notes)
+        else:
+            source = structured.whole(ask, prompt, self.notes)
+        async with aclosing(source) as batches:
             async for batch in batches:
                 yield 0, batch
 
-    def _asked(self, fx: Fx, label: str) -> AsyncGenerator[Sequence[Piece], None]:
+    def _asked(self, fx: Fx, label: str, prompt: Prompt) -> AsyncGenerator[Sequence[Piece], None]:
         served = self._served
-        return fx.batches(self._order.prompt, finishers=served.finishers, why=served.why, label=label)
+        return fx.batches(prompt, finishers=served.finishers, why=served.why, label=label)
 
     async def _several(self, fx: Fx) -> AsyncGenerator[Item, None]:
         """`n` calls at once; the label keeps them apart in the log. The first to fail for good ends them all."""
         queue: asyncio.Queue[Item | None] = asyncio.Queue(256)
 
         async def one(index: int) -> None:
-            async with aclosing(self._asked(fx, f"choice {index}")) as batches:
+            async with aclosing(self._asked(fx, f"choice {index}", self._order.prompt)) as batches:
                 async for batch in batches:
                     await queue.put((index, batch))
 
@@ -181,11 +209,13 @@ class Chat:
         worst = worst_case(order.prompt, (*served.ladder, *served.finishers), self.clock.now())
         caps = caps_of(principal, self.house)
         charges = charges_of(principal, self.house, likely_tokens(order.prompt))
-        check_run(principal, self.house, worst * order.n)
+        # An answer that must fit a schema may be asked for once more.
+        most = Micros(worst * (2 if structured.wanted(order.prompt) and not order.stream else 1) * order.n)
+        check_run(principal, self.house, most)
         try:
             # Shielded: a hold whose caller leaves while it is on its way would land after it was released.
             answering.remaining = await shielded(
-                self.ledger.hold(principal.tenant, answering.run, Micros(worst * order.n), caps, charges)
+                self.ledger.hold(principal.tenant, answering.run, most, caps, charges)
             )
             await answering.begin()
         except BaseException:

@@ -50,7 +50,7 @@ AFTER = [
     Fault("error_event", after_chunks=2, status=500),
     Fault("error_event", after_chunks=2, status=529),
     Fault("cut", after_bytes=1_000),
-    Fault("reset", after_bytes=1_777),
+    Fault("reset", after_bytes=1_500),
 ]
 """What goes wrong when readers have a part of the answer."""
 

@@ -178,11 +178,14 @@ async def test_errors_are_of_the_clients_own_types(client: openai.AsyncOpenAI, h
 
 
 async def test_a_break_in_the_middle_is_the_clients_error(client: openai.AsyncOpenAI, house: House) -> None:
-    """A named model that breaks off has no understudy: the client raises, and what came before it was delivered."""
+    """A named model that breaks off and may not be finished by others: the client raises, and what came before it was
+    delivered."""
     from infra.simulator import Fault
 
     house.simulator.plan(Fault("reset", after_chunks=3), "openai", times=None)
-    stream = await client.chat.completions.create(model="gpt-6-luna", messages=HELLO, stream=True)
+    stream = await client.chat.completions.create(
+        model="gpt-6-luna", messages=HELLO, stream=True, extra_body={"fallback": "none"}
+    )
     text = [""]
 
     async def read() -> None:
@@ -193,6 +196,19 @@ async def test_a_break_in_the_middle_is_the_clients_error(client: openai.AsyncOp
         await read()
     assert broken.value.code == "provider_cut"
     assert text[0]
+
+
+async def test_a_break_in_the_middle_is_finished_by_another(client: openai.AsyncOpenAI, house: House) -> None:
+    """A named model that breaks off is finished by one of its class; the last chunk says by whom and how."""
+    from infra.simulator import Fault
+
+    house.simulator.plan(Fault("reset", after_chunks=3), "openai", times=None)
+    stream = await client.chat.completions.create(model="gpt-6-luna", messages=HELLO, stream=True)
+    chunks = [chunk async for chunk in stream]
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    own = (chunks[-1].model_extra or {})["chatsmart"]
+    assert own["spliced"][0]["model"] != "gpt-6-luna"
+    assert own["spliced"][0]["how"] in ("continued", "exact", "folded", "prefix")
 
 
 async def test_the_synchronous_client_works_too(house: House) -> None:

@@ -122,6 +122,7 @@ class Answer:
     usage: Usage | None = None
     cost: Micros | None = None
     remaining: Sequence[Remaining] = ()
+    notes: dict[str, Any] = field(default_factory=dict)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
