@@ -68,7 +68,7 @@ def test_without_a_key_nothing_is_sealed() -> None:
         AesSealer("").seal(ONE, "key", "sk-old")
 
 
-@pytest.mark.parametrize("text", ["short", "x" * 42, "é" * 43, fresh_key() + "," + "y"])
+@pytest.mark.parametrize("text", ["short", "x" * 42, "é" * 43, "A" * 43 + ",y"])
 def test_a_key_of_another_form_is_refused(text: str) -> None:
     """Only 32 bytes in base64 are a key."""
     with pytest.raises(ValueError, match="32 random bytes"):
