@@ -1,6 +1,6 @@
 """The caller's move from another path: where it is, how much of its traffic is here, and what was seen on the way."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -11,9 +11,11 @@ from functions.web.errors import Invalid
 from functions.web.fields import Fields, wrong_type
 from functions.web.reply import Json
 from functions.web.request import Caller, engine, json_body
-from shared.cutover.report import Group, Measures
-from shared.ports.comparisons import Comparison, Side
-from shared.ports.cutovers import Cutover
+
+if TYPE_CHECKING:
+    from shared.cutover.report import Group, Measures
+    from shared.ports.comparisons import Comparison, Side
+    from shared.ports.cutovers import Cutover
 
 router = APIRouter(tags=["cutover"])
 _FIELDS = frozenset(
@@ -95,7 +97,7 @@ def _models(given: Fields) -> dict[str, str] | None:
     return dict(found.values)
 
 
-def _json(cutover: Cutover) -> dict[str, Any]:
+def _json(cutover: "Cutover") -> dict[str, Any]:
     return {
         "object": "cutover",
         "base_url": cutover.base_url,
@@ -110,7 +112,7 @@ def _json(cutover: Cutover) -> dict[str, Any]:
     }
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _group(group: "Group") -> dict[str, Any]:
     return {
         "pairs": group.pairs,
         "both": group.both,
@@ -124,7 +126,7 @@ def _group(group: Group) -> dict[str, Any]:
     }
 
 
-def _measures(side: Measures) -> dict[str, Any]:
+def _measures(side: "Measures") -> dict[str, Any]:
     return {
         "failures": side.failures,
         "cost_micros": side.cost,
@@ -135,7 +137,7 @@ def _measures(side: Measures) -> dict[str, Any]:
     }
 
 
-def _example(row: Comparison) -> dict[str, Any]:
+def _example(row: "Comparison") -> dict[str, Any]:
     return {
         "trace": row.trace,
         "at": row.at.isoformat(),
@@ -151,7 +153,7 @@ def _example(row: Comparison) -> dict[str, Any]:
     }
 
 
-def _side(side: Side) -> dict[str, Any]:
+def _side(side: "Side") -> dict[str, Any]:
     return {
         "model": side.model,
         "fault": side.fault or None,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from functions.web.openai_answer import Envelope
-from shared.chat.orders import Fallback
+from shared.chat.order import Fallback
 from shared.core.chunk import Chunk
 from shared.core.money import Micros
 from shared.core.prompt import Prompt

@@ -19,7 +19,7 @@ from functions.web.openai_answer import Envelope
 from functions.web.principal import Principals
 from functions.web.reply import dumps
 from functions.web.sse import HEADERS as STREAM_HEADERS
-from shared.chat.orders import ChatOrder
+from shared.chat.order import ChatOrder
 from shared.core.faults import Cut, Fault
 from shared.core.ids import begun_at
 from shared.core.leg import Restarted, Spliced

@@ -28,7 +28,6 @@ from functions.web import body, chat, responses
 from functions.web.limits import admit
 from functions.web.locked import lock, unlock
 from functions.web.principal import Principals
-from shared.chat.again import Retold, is_over, retold
 from shared.core.faults import BadRequest, Conflict, Fault, NotYours
 from shared.core.ids import RunId, run_id, trace_of
 from shared.ports.idempotency import LEASE, Claim, Keyed
@@ -36,8 +35,9 @@ from shared.runtime.journal import shielded
 
 if TYPE_CHECKING:
     from shared.bootstrap import Services
+    from shared.chat.again import Retold
     from shared.chat.desk import Answering
-    from shared.chat.orders import ChatOrder
+    from shared.chat.order import ChatOrder
     from shared.core.tenant import Principal
 
 LOG = logging.getLogger("chatsmart.web")
@@ -76,7 +76,7 @@ class Ticket:
 
     run: RunId
     repeated: bool = False
-    told: Retold | None = None
+    told: "Retold | None" = None
     answer: bytes | None = None
 
 
@@ -185,6 +185,9 @@ class Once:
             return Ticket(run, repeated=True)
         if way == "chat":
             entries = await self._services.log.tape(principal.tenant, run)
+            # Brings the runtime along: a cold start need not wait for it.
+            from shared.chat.again import is_over, retold
+
             told, over = retold(entries), is_over(entries)
             if told is not None:
                 return Ticket(run, repeated=True, told=told)
@@ -197,6 +200,8 @@ class Once:
         try:
             if way == "doc" and await self._shelved(run, principal):
                 return
+            from shared.chat.again import retold
+
             if way == "chat" and retold(await self._services.log.tape(asked.tenant, run)) is not None:
                 return
             await self._services.idempotency.free(asked, run)

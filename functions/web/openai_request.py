@@ -11,7 +11,7 @@ from typing import Any, cast, get_args
 from functions.web.errors import Invalid
 from functions.web.fields import Fields, missing, wrong_type
 from functions.web.openai_messages import messages_of
-from shared.chat.orders import Fallback
+from shared.chat.order import Fallback
 from shared.core.faults import BadRequest
 from shared.core.prompt import Effort, Prompt, Tool, ToolChoice
 from shared.core.schema import Schema

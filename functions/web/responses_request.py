@@ -19,7 +19,7 @@ from functions.web.openai_request import (
     fallback_of,
     tool_name,
 )
-from shared.chat.orders import Fallback
+from shared.chat.order import Fallback
 from shared.core.prompt import Image, Message, Prompt, Role, Tool, ToolCall
 from shared.core.schema import Schema
 from shared.core.text import sound

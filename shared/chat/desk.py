@@ -12,7 +12,8 @@ from typing import Any
 import structlog
 
 from shared.chat import structured
-from shared.chat.orders import ChatOrder, Served, bounded, likely_tokens, routed, worst_case
+from shared.chat.order import ChatOrder
+from shared.chat.orders import Served, bounded, likely_tokens, routed, worst_case
 from shared.core.chunk import Text, Used
 from shared.core.faults import Conflict, OurFault
 from shared.core.ids import RunId, TenantId, TraceId, run_id, trace_of

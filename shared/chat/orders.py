@@ -1,12 +1,12 @@
-"""A chat completion as it is asked for, and which models can do what it asks."""
+"""Which models can do what a chat asks, who is to answer it, and the most that it can cost."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
+from shared.chat.order import ChatOrder
 from shared.core.faults import BadRequest, Overloaded, ProviderFault, Throttled
-from shared.core.ids import RunId
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
@@ -23,24 +23,8 @@ _BYTES_PER_TOKEN = 4
 """A prompt is refused here only where it is surely too long; the provider counts exactly."""
 
 
-Fallback = Literal["none", "finish"]
-"""What other models may do for a caller who named one: nothing, or finish an answer that broke off after readers had
-seen some of it."""
 MOST_RUNGS = 4
 """Models that a choice such as `auto` goes down to: each makes the hold as large as its own worst case."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatOrder:
-    """What the caller asks: a catalogue name or a choice such as `auto`, a prompt, and how many answers (`n`)."""
-
-    model: str
-    prompt: Prompt
-    stream: bool = False
-    n: int = 1
-    fallback: Fallback = "finish"
-    run: RunId | None = None
-    """What the run is to be called, where it was promised a name; else it gets a new one."""
 
 
 def prompt_size(prompt: Prompt) -> int:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.chat.orders import DEFAULT_OUTPUT, ChatOrder, bounded, fitting
+from shared.chat.order import ChatOrder
+from shared.chat.orders import DEFAULT_OUTPUT, bounded, fitting
 from shared.core.faults import BadRequest
 from shared.core.prompt import Image, Message, Prompt, Tool, ask
 from shared.documents.orders import read_order

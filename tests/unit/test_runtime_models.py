@@ -29,7 +29,7 @@ Make = Callable[[ProviderFault | None], Models]
 
 def real(fault: ProviderFault | None) -> Models:
     """Failover over scripted providers."""
-    good: list[Move] = [Text("Hel"), Text("lo"), Used(USED), Ended("stop")]
+    good: list[Move] = [Text("Hel"), Text("lo."), Used(USED), Ended("stop")]
     first: list[Move] = good if fault is None else [HALF, fault]
     provider = ScriptedProvider({HAIKU.name: first, FLASH_LITE.name: good})
     clock = SystemClock()
@@ -39,7 +39,7 @@ def real(fault: ProviderFault | None) -> Models:
 
 def fake(fault: ProviderFault | None) -> Models:
     """The script alone."""
-    good = says("hi", "Hel", "lo", usage=USED, between=0.0)
+    good = says("hi", "Hel", "lo.", usage=USED, between=0.0)
     bad = [] if fault is None else [says("hi", HALF, fault=fault, after=1, model=HAIKU.name)]
     return FakeModels(*bad, good, clock=SystemClock())
 

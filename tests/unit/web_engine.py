@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from functions.web.app import create_app
 from shared.adapters.clock import RandomIds
-from shared.chat.orders import ChatOrder
+from shared.chat.order import ChatOrder
 from shared.config import Settings
 from shared.core.chunk import Chunk, Ended, Text, Used
 from shared.core.event import Event

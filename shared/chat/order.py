@@ -1,0 +1,24 @@
+"""A chat completion as it is asked for. The web app reads requests into it: it brings no engine along."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.core.ids import RunId
+from shared.core.prompt import Prompt
+
+Fallback = Literal["none", "finish"]
+"""What other models may do for a caller who named one: nothing, or finish an answer that broke off after readers had
+seen some of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOrder:
+    """What the caller asks: a catalogue name or a choice such as `auto`, a prompt, and how many answers (`n`)."""
+
+    model: str
+    prompt: Prompt
+    stream: bool = False
+    n: int = 1
+    fallback: Fallback = "finish"
+    run: RunId | None = None
+    """What the run is to be called, where it was promised a name; else it gets a new one."""
