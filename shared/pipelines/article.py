@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from shared.core.faults import Malformed
+from shared.core.need import Need
 from shared.core.prompt import ask
 from shared.documents.pipeline import Pipeline
 from shared.models.catalogue import ARGON, FLASH, GPT_SOL, GPT_TERRA, OPUS, SONAR, SONAR_PRO, SONNET
@@ -102,7 +103,11 @@ class Article(Value):
         )
 
 
-@step(ladder=(SONAR, SONAR_PRO, FLASH), budget=Budget(micros=150_000, tokens=60_000, seconds=90))
+@step(
+    ladder=(SONAR, SONAR_PRO, FLASH),
+    need=Need("research", quality=0.75),
+    budget=Budget(micros=150_000, tokens=60_000, seconds=90),
+)
 async def research(fx: Fx, brief: Brief) -> Notes:
     """Facts worth building on, with sources."""
     answer = await fx.write(
@@ -118,7 +123,11 @@ async def research(fx: Fx, brief: Brief) -> Notes:
     )
 
 
-@step(ladder=(SONNET, GPT_TERRA, FLASH), budget=Budget(micros=250_000, tokens=100_000, seconds=150))
+@step(
+    ladder=(SONNET, GPT_TERRA, FLASH),
+    need=Need("draft", quality=0.85),
+    budget=Budget(micros=250_000, tokens=100_000, seconds=150),
+)
 async def draft(fx: Fx, brief: Brief, notes: Notes) -> Draft:
     """A first version of the whole article."""
     answer = await fx.write(
@@ -135,6 +144,7 @@ async def draft(fx: Fx, brief: Brief, notes: Notes) -> Draft:
 
 @step(
     ladder=(GPT_SOL, OPUS, ARGON),
+    need=Need("polish", quality=0.9),
     budget=Budget(micros=600_000, tokens=240_000, seconds=200),
     retry=Retry(attempts=2),
 )

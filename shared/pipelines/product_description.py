@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, computed_field
 
+from shared.core.need import Need
 from shared.core.prompt import ask
 from shared.documents.pipeline import Pipeline
 from shared.models.catalogue import FLASH, FLASH_LITE, GPT_LUNA, GPT_TERRA, HAIKU, SONNET
@@ -69,6 +70,7 @@ class ProductDescription(Value):
 
 @step(
     ladder=(GPT_LUNA, HAIKU, FLASH_LITE),
+    need=Need("extract", quality=0.6),
     budget=Budget(micros=60_000, tokens=160_000, seconds=60),
     retry=Retry(attempts=2),
 )
@@ -86,6 +88,7 @@ async def extract(fx: Fx, product: Product) -> Facts:
 
 @step(
     ladder=(SONNET, GPT_TERRA, FLASH),
+    need=Need("draft", quality=0.85),
     budget=Budget(micros=300_000, tokens=160_000, seconds=120),
     retry=Retry(attempts=2),
 )
