@@ -34,7 +34,6 @@ from shared.ports.log import Log
 from shared.ports.models import Models
 from shared.runtime.course import Context
 from shared.runtime.effects import Fx
-from shared.runtime.journal import shielded
 from shared.runtime.solo import Session, end_abandoned
 
 ABANDONED_AFTER = timedelta(hours=1)
@@ -214,10 +213,8 @@ class Chat:
         most = Micros(worst * (2 if structured.wanted(order.prompt) and not order.stream else 1) * order.n)
         check_run(principal, self.house, most)
         try:
-            # Shielded: a hold whose caller leaves while it is on its way would land after it was released.
-            answering.remaining = await shielded(
-                self.ledger.hold(principal.tenant, answering.run, most, caps, charges)
-            )
+            # A hold whose caller leaves while it is on its way lands before it is released (see the port).
+            answering.remaining = await self.ledger.hold(principal.tenant, answering.run, most, caps, charges)
             await answering.begin()
         except BaseException:
             await answering.aclose()

@@ -39,7 +39,8 @@ class Ledger(Protocol):
         TooFast, which names the rate that takes longest and has `retry_after`. The hold counts in every subject that
         `caps` name, whatever the period. A second hold of the same run replaces the first. A charge larger than its
         rate's burst passes once the rate is whole, and is paid back after; one of 0 only asks. Fails closed:
-        Unavailable where the store is down.
+        Unavailable where the store is down. Cancelled on its way it may land all the same, but before whatever this
+        process asks of the ledger afterwards.
         """
         ...
 

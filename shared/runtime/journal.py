@@ -56,8 +56,8 @@ class Journal:
     """
 
     __slots__ = (
-        "_actor", "_broken", "_clock", "_durable", "_log", "_next", "_queue", "_run", "_soon", "_tenant", "_trace",
-        "_writing", "ending", "told",
+        "_actor", "_broken", "_clock", "_durable", "_log", "_next", "_queue", "_run", "_soon", "_task", "_tenant",
+        "_trace", "_turns", "busy", "ending", "left", "told",
     )  # fmt: skip
 
     def __init__(
@@ -68,10 +68,17 @@ class Journal:
         self._queue: list[Entry] = []
         self._next = 1
         self._durable = 0
-        self._writing: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        """Writes what nobody waits for; kept, for a loop holds tasks weakly."""
+        self._turns: list[asyncio.Future[None]] = []
+        """Those who wait for the append that is on its way."""
+        self.busy = False
+        """Whether an append is on its way."""
         self._soon = False
         self.ending = False
         """Whether the last rows are about to be written anyway."""
+        self.left: asyncio.CancelledError | None = None
+        """The cancellation that came while the last rows were being written."""
         self._broken: BaseException | None = None
         self.told: list[Told] = []
         """Events given a position since the last row: the next row explains them."""
@@ -99,7 +106,10 @@ class Journal:
         while self._durable < upto:
             if self._broken is not None:
                 raise self._broken
-            await asyncio.shield(self._writing or self._write())
+            if self.busy:
+                await self._turn()
+            else:
+                await self._here()
 
     def soon(self) -> None:
         """See to it that the queue is durable shortly, without waiting."""
@@ -109,44 +119,97 @@ class Journal:
 
     def _kick(self) -> None:
         self._soon = False
-        if self._queue and self._writing is None and self._broken is None and not self.ending:
+        if self._queue and not self.busy and self._broken is None and not self.ending:
             self._write()
 
-    def _write(self) -> "asyncio.Task[None]":
+    async def _here(self) -> None:
+        """Append the queue without a task of its own: most runs have one lane, which waits anyway."""
         batch, self._queue = self._queue, []
-        task = self._writing = asyncio.ensure_future(self._append(batch))
+        self.busy = True
+        try:
+            await self._log.append(batch)
+        except Unavailable:
+            self._write(batch)
+        except asyncio.CancelledError:
+            # Whoever waited leaves; the rows go on. They may be on their way already, and bear repeating.
+            self._write(batch)
+            raise
+        except BaseException as error:
+            self._broke(batch, error)
+            raise
+        else:
+            self._written(batch)
+
+    def _write(self, batch: list[Entry] | None = None) -> None:
+        if batch is None:
+            batch, self._queue = self._queue, []
+        self.busy = True
+        task = self._task = asyncio.ensure_future(self._append(batch))
         task.add_done_callback(_noticed)
-        return task
 
     async def _append(self, batch: list[Entry]) -> None:
         try:
             await surely(lambda: self._log.append(batch))
         except BaseException as error:
-            self._queue[:0] = batch
-            self._broken = error
+            self._broke(batch, error)
             raise
-        finally:
-            # Here and not in a callback: a flush that comes before the callback would wait for a task that is over.
-            self._writing = None
+        self._written(batch)
+
+    def _broke(self, batch: list[Entry], error: BaseException) -> None:
+        self._queue[:0] = batch
+        self._broken = error
+        self._free()
+
+    def _written(self, batch: list[Entry]) -> None:
         self._durable = batch[-1].position
+        self._free()
         if self._queue:
             self.soon()
 
+    def _free(self) -> None:
+        """The append is over: who waits for it looks round."""
+        self.busy = False
+        self._task = None
+        for turn in self._turns:
+            if not turn.done():
+                turn.set_result(None)
+        self._turns.clear()
+
+    async def _turn(self) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._turns.append(turn)
+        await turn
+
     async def settled(self) -> None:
         """Wait for the append that is on its way, if any."""
-        if self._writing is not None:
-            await asyncio.wait((self._writing,))
+        while self.busy:
+            await self._turn()
 
     async def conclude(self, view: RunView, write: Conclude | None) -> bool:
         """Write the rows that are not durable yet, the last of the run: by `write`, where something else has to be in
         their transaction, else by themselves. Whether they were written. Raises what an earlier append raised: a run
-        whose log can't be written has no end, and is left for another process to resume."""
+        whose log can't be written has no end, and is left for another process to resume. A cancellation on the way is
+        kept in `left`, not raised: the end is written all the same."""
         if self._broken is not None:
             raise self._broken
         rows, self._queue = self._queue, []
         if write is not None:
             return await surely(lambda: write(view, rows)) is not False
-        await surely(lambda: self._log.append(rows))
+        try:
+            await self._log.append(rows)
+        except Unavailable:
+            again = asyncio.ensure_future(surely(lambda: self._log.append(rows)))
+        except asyncio.CancelledError as left:
+            self.left = left
+            again = asyncio.ensure_future(surely(lambda: self._log.append(rows)))
+        else:
+            return True
+        while not again.done():
+            try:
+                await asyncio.wait((again,))
+            except asyncio.CancelledError as left:
+                self.left = left
+        again.result()
         return True
 
 

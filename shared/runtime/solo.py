@@ -120,10 +120,19 @@ class Session:
             status, fault = "failed", of_ours(error, self._step.name)
         elif error is not None:
             status = "cancelled"
-        await shielded(self._end(status, fault))
+        course = self._course
+        journal = course.journal
+        assert journal is not None
+        if journal.busy or course.conclude is not None or course.telling.heard:
+            await shielded(self._end(status, fault))
+        else:
+            # Waits for nothing but the last rows, which are written whatever happens: a shield would be a task more.
+            await self._end(status, fault)
+        if journal.left is not None:
+            raise journal.left
 
     async def _end(self, status: RunStatus, fault: Fault | None) -> None:
-        """Inside the shield, so that a cancellation at the very end can't lose what the session came to."""
+        """Shielded, so that a cancellation at the very end can't lose what the session came to."""
         self.view = await _over(self._course, self._step.name, status, fault, self._began)
 
 

@@ -93,6 +93,11 @@ class Telling:
             asyncio.get_running_loop().call_soon(self._wake)
 
     @property
+    def heard(self) -> bool:
+        """Whether anybody reads what is told."""
+        return not self._mute
+
+    @property
     def crowded(self) -> bool:
         """Whether the readers' side lags so far behind that the run should wait."""
         return len(self._box) > CROWDED and self._pause is None

@@ -57,6 +57,18 @@ async def test_a_caller_that_leaves_takes_nobody_along(redis: RedisConnection, t
     assert await redis.line.run(COUNT, [tenant], []) == "4"
 
 
+async def test_what_is_asked_first_runs_first(redis: RedisConnection, stores: Stores, tenant: str) -> None:
+    """Also where its caller has left and the server has never heard of the script: a hold lands before its release."""
+    await redis.line.run(GET, [tenant], [])
+    fresh = Script(f"-- {tenant}\nreturn tostring(redis.call('INCR', KEYS[1]))")
+    before = asyncio.ensure_future(redis.line.run(GET, [tenant], []))
+    leaving = asyncio.ensure_future(redis.line.run(fresh, [tenant], []))
+    after = asyncio.ensure_future(redis.line.run(GET, [tenant], []))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert [await before, await after] == ["", "1"]
+
+
 async def test_a_server_that_forgot_its_scripts_learns_them_again(
     redis: RedisConnection, stores: Stores, tenant: str
 ) -> None:

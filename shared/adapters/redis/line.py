@@ -51,6 +51,9 @@ class Line:
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._connection: Any = None
+        self._told: set[str] = set()
+        """Scripts whose text this connection has sent: what is asked first has to run first, so that none of them may
+        come back as unknown while others run."""
         self._waiting: list[_Asked] = []
         self._flight: asyncio.Task[None] | None = None
 
@@ -106,7 +109,16 @@ class Line:
                 pool: Any = self._client.connection_pool
                 self._connection = pool.make_connection()
                 await self._connection.connect()
-            unknown = await self._exchange(group, [("EVALSHA", asked.script.sha) for asked in group])
+                self._told = set()
+            told = self._told
+            unknown = await self._exchange(
+                group,
+                [
+                    ("EVALSHA", asked.script.sha) if asked.script.sha in told else ("EVAL", asked.script.text)
+                    for asked in group
+                ],
+            )
+            told.update([asked.script.sha for asked in group])
             if unknown:
                 await self._exchange(unknown, [("EVAL", asked.script.text) for asked in unknown])
         except BaseException:
