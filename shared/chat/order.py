@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.core.frozen import quick
 from shared.core.ids import RunId
 from shared.core.prompt import Prompt
 
@@ -11,6 +12,7 @@ Fallback = Literal["none", "finish"]
 seen some of it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ChatOrder:
     """What the caller asks: a catalogue name or a choice such as `auto`, a prompt, and how many answers (`n`)."""

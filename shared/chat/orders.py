@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.chat.order import ChatOrder
 from shared.core.faults import BadRequest, Overloaded, ProviderFault, Throttled
+from shared.core.frozen import quick
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
@@ -41,6 +42,7 @@ def likely_tokens(prompt: Prompt) -> int:
     return prompt_size(prompt) // _BYTES_PER_TOKEN + 1
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Served:
     """Who may answer, in order, who may finish what another began, and why it is they."""

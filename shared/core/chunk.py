@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.core.frozen import quick
 from shared.core.prompt import ToolCall
 from shared.core.usage import Usage
 
@@ -56,6 +57,7 @@ class Used:
     usage: Usage
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Ended:
     """The provider said that the answer is over. A stream without it was cut."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from shared.core.frozen import quick
 from shared.core.ids import RunId, TenantId, TraceId
 from shared.core.money import Micros
 from shared.core.usage import Usage
@@ -20,6 +21,7 @@ end      the run is over: finished, failed or cancelled; digests of the document
 """
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A fact about a run. Written once, never changed; rows of a tenant are sealed in hash-chained batches.

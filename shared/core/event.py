@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import orjson
 
+from shared.core.frozen import quick
+
 EventName = Literal[
     "started", "step", "token", "spliced", "step_done", "critique", "merged", "usage", "finished", "failed"
 ]
@@ -17,6 +19,7 @@ LAST: frozenset[str] = frozenset({"finished", "failed"})
 """The events after which a stream has no more."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Event:
     """One event of a run. `data` is JSON and always carries `trace`; a `token` carries `step` and `text` too."""

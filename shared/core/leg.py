@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from shared.core.chunk import Chunk, Finish
 from shared.core.faults import ProviderFault
+from shared.core.frozen import quick
 from shared.core.ids import SpanId, TenantId, TraceId
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
@@ -18,6 +19,7 @@ from shared.core.prompt import Prompt
 from shared.core.usage import Usage
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Call:
     """One question to the ladder: the first rung that answers serves it. `stream` asks the provider to stream.
@@ -42,6 +44,7 @@ class Call:
     """Ask the next rung as well where the first is slower than its 95th percentile; the quicker one serves."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LegStarted:
     """A request is about to be sent. `why` is the route decision in words and numbers."""
@@ -53,6 +56,7 @@ class LegStarted:
     why: Mapping[str, Any]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LegEnded:
     """That request is over: answered in full (`fault` is None) or not. `simulated` where no real provider answered.

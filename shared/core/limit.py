@@ -6,6 +6,7 @@ from math import ceil
 from typing import Literal
 
 from shared.core.faults import OverBudget, TooFast
+from shared.core.frozen import quick
 from shared.core.money import Micros, show
 
 LimitScope = Literal["tenant", "key"]
@@ -14,6 +15,7 @@ Period = Literal["day", "month"]
 Unit = Literal["requests", "tokens"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Cap:
     """The most that a subject may spend in a calendar period, UTC. `subject` is the tenant's id or the key's.
@@ -60,6 +62,7 @@ class Rate:
         return self.burst * self.interval
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Charge:
     """Units to take from a rate. Below 0 gives back, which only a settlement may do."""
@@ -68,6 +71,7 @@ class Charge:
     amount: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Remaining:
     """What a rate still lets through at once, and the seconds until it is whole again."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shared.core.frozen import quick
 from shared.core.schema import Schema
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -27,6 +28,7 @@ class Image:
     detail: str = "auto"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn. `text` is the whole text; a `tool` message answers the call `tool_call_id`."""
@@ -57,6 +59,7 @@ class ToolChoice:
     name: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """One question to one model, with its limits. `None` leaves the provider's default.

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.core.frozen import quick
+
 Provenance = Literal["provider", "estimated", "absent"]
 """Who counted: the provider's own report, our estimate (a leg that was cut before its report), or nobody."""
 
 _RANK: dict[Provenance, int] = {"provider": 0, "estimated": 1, "absent": 2}
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one call, or of several added up.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from shared.core.frozen import quick
 from shared.core.model_spec import ModelSpec
 
 State = Literal["closed", "open", "probing", "quarantined"]
@@ -12,6 +13,7 @@ State = Literal["closed", "open", "probing", "quarantined"]
 taken out by an operator or a check and stays out until somebody puts it back."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Standing:
     """One model now. `until` says when an open breaker lets a probe through; `why` is for people."""
@@ -27,6 +29,7 @@ class Standing:
     """Of the last minutes."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Report:
     """How one leg went. `fault` is the code of what went wrong, empty where it went well; a refusal of content and a

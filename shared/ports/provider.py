@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.core.chunk import Chunk
+from shared.core.frozen import quick
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Prompt
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class WireRequest:
     """An HTTP request, complete but for the credential, which is added as it is sent and never logged.

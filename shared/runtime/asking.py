@@ -11,6 +11,7 @@ from shared.core.chunk import Text
 from shared.core.entry import Entry, EntryKind
 from shared.core.event import Event
 from shared.core.faults import BadRequest, Fault, OverBudget, ProviderFault, TimedOut
+from shared.core.frozen import quick
 from shared.core.ids import span_of
 from shared.core.leg import Batch, Call, LegEnded, LegItem, LegStarted, Piece, Restarted, Spliced
 from shared.core.model_spec import ModelSpec
@@ -42,6 +43,7 @@ TOKENS_PER_MESSAGE = 16
 """What wire formats add around a message."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A call as the log names it."""

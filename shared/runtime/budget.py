@@ -10,6 +10,7 @@ from math import inf
 from typing import TypeVar
 
 from shared.core.faults import OverBudget
+from shared.core.frozen import quick
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros, ceil_usd, show
 from shared.core.usage import Usage
@@ -17,6 +18,7 @@ from shared.core.usage import Usage
 N = TypeVar("N", int, float)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Micro-dollars, tokens (read and written) and seconds. Raises ValueError for a negative or endless amount."""

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from shared.core.entry import Entry
 from shared.core.event import Event, EventName
 from shared.core.faults import Conflict, Diverged, Fault
+from shared.core.frozen import quick
 from shared.core.ids import RunId, TenantId, trace_of
 from shared.core.money import Micros
 from shared.core.usage import NO_USAGE
@@ -29,6 +30,7 @@ DONE: frozenset[str] = frozenset({"finished", "otherwise", "skipped"})
 """How a step can end well."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Context:
     """Where a run runs: who asked (`tenant`, `actor`), its id, the ports, its readers and its cap in micro-dollars.
@@ -68,6 +70,7 @@ class Mode(Enum):
     """As RESUME, but out of another run's log: what is taken is copied into this one's, at no cost."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be run, in words and numbers: what the log's first row holds."""

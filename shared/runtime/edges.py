@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 
 from shared.core.faults import BadGraph
+from shared.core.frozen import quick
 
 T = TypeVar("T")
 Shape = Literal["one", "many", "each", "maybe"]
@@ -33,6 +34,7 @@ class Skip:
     why: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One end of an edge: a type, and whether one of it, many, each of many, or maybe one."""

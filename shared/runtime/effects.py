@@ -96,8 +96,9 @@ class Fx:
         label: str = "",
     ) -> AsyncGenerator[Sequence[Piece], None]:
         """The answer as it comes, a network read at a time, logged and told to readers; `Restarted` voids what came
-        before it. `finishers` may finish what another began; `why` is how the ladder was chosen. Close it (`contextlib.aclosing`) where it is left early:
-        the provider is told at once. With `values` readers are told what a structured answer holds so far, too."""
+        before it. `finishers` may finish what another began; `why` is how the ladder was chosen. Close it
+        (`contextlib.aclosing`) where it is left early: the provider is told at once. With `values` readers are told
+        what a structured answer holds so far, too."""
         rungs = self.step.ladder if ladder is None else tuple(ladder)
         if not rungs:
             raise BadGraph(f"{self.step.where}: asks a model but has no ladder")

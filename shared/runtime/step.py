@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
+from shared.core.frozen import quick
 from shared.core.model_spec import ModelSpec
 from shared.core.need import Need
 from shared.runtime.budget import ANY, Budget
@@ -43,6 +44,7 @@ class Retry:
         return sum(min(self.most, self.first * 2.0**n) * 0.5 for n in range(self.attempts - 1))
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step as the graph sees it. `window` is the most tokens, prompt and answer, of its largest call."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.core.entry import Entry
+from shared.core.frozen import quick
 from shared.core.money import Micros
 from shared.core.usage import NO_USAGE, Usage
 from shared.runtime.tape import Tape
@@ -73,6 +74,7 @@ class Tally:
         )  # fmt: skip
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Total:
     """All lanes together."""

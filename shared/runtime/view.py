@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from shared.core.event import Event
 from shared.core.faults import Fault
+from shared.core.frozen import quick
 from shared.core.ids import RunId, TenantId, TraceId
 from shared.core.money import ZERO, Micros
 from shared.core.usage import NO_USAGE, Usage
@@ -49,6 +50,7 @@ class StepView(NamedTuple):
         return self.name.partition("[")[0]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class RunView:
     """A run, over. Either `output` or `fault`; all figures come from the log, so a replay gives an equal view."""

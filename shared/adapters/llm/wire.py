@@ -16,6 +16,7 @@ from shared.adapters.llm.resuming import told
 from shared.adapters.llm.sse import Event, SseReader
 from shared.core.chunk import Chunk, Ended, Finish, Text
 from shared.core.faults import Cut, Malformed, ProviderFault
+from shared.core.frozen import quick
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Prompt
 from shared.ports.provider import WireRequest
@@ -27,6 +28,7 @@ _WRONG_SHAPE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueEr
 """What folding raises where a provider sends another type than its format says."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A request, but for its host and credential. `path` follows the provider's base URL."""
