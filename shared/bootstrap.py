@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.adapters.clock import RandomIds, SystemClock
@@ -35,8 +35,9 @@ from shared.documents.desk import Documents
 from shared.documents.pipeline import Pipeline
 from shared.documents.work import Stores, Works
 from shared.guard.spend import Settlements
-from shared.models.catalogue import Catalogue
+from shared.models.catalogue import MODELS, Catalogue
 from shared.models.failover import Failover, Limits
+from shared.models.prices import BadPrices, overridden
 from shared.models.quality import PRIOR
 from shared.models.router import Router
 from shared.pipelines import PIPELINES
@@ -121,9 +122,11 @@ def services(settings: Settings) -> Services:
         settings.first_token_seconds, settings.thinking_first_token_seconds, settings.between_tokens_seconds
     )
     health = RedisHealth(redis, clock, ids, f"{settings.namespace}:health")
+    catalogue = _catalogue(settings)
+    pipelines = _priced(PIPELINES, catalogue) if settings.prices else PIPELINES
     router = Router(PRIOR, health, clock)
     stores = Stores(
-        registry=PIPELINES,
+        registry=pipelines,
         shelf=ObservedShelf(bare_shelf, telemetry),
         log=ObservedLog(bare_log, telemetry),
         bus=RedisBus(redis),
@@ -134,7 +137,7 @@ def services(settings: Settings) -> Services:
         ids=ids,
         house=settings.limits,
     )
-    catalogue, settlements = Catalogue(), Settlements(stores.ledger)
+    settlements = Settlements(stores.ledger)
     old_path = HttpOldPath(local=settings.env == "local")
     return Services(
         settings=settings,
@@ -149,7 +152,7 @@ def services(settings: Settings) -> Services:
         health=health,
         telemetry=telemetry,
         catalogue=catalogue,
-        pipelines=PIPELINES,
+        pipelines=pipelines,
         documents=Documents(stores, catalogue, Works(stores)),
         ledger=stores.ledger,
         chat=Chat(
@@ -177,6 +180,24 @@ def services(settings: Settings) -> Services:
         ),
         providers=providers,
     )
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    """The models at the prices that hold here. Raises BadSettings for a price file that can't be used."""
+    try:
+        return Catalogue(MODELS if settings.prices is None else overridden(MODELS, settings.prices))
+    except BadPrices as error:
+        raise BadSettings(f"CHATSMART_PRICES: {error}") from None
+
+
+def _priced(pipelines: Mapping[str, Pipeline], catalogue: Catalogue) -> Mapping[str, Pipeline]:
+    """The pipelines with their models at the prices of this catalogue: quotes go by them too."""
+    found = {}
+    for name, pipeline in pipelines.items():
+        steps = [node.step for node in pipeline.graph.nodes if node.step.ladder]
+        ladders = {step.name: tuple(catalogue.get(spec.name) for spec in step.ladder) for step in steps}
+        found[name] = replace(pipeline, graph=pipeline.graph.with_ladders(ladders))
+    return found
 
 
 def _complete(settings: Settings) -> None:

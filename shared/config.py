@@ -76,6 +76,8 @@ class Settings:
     """How fast one tenant may go; half of it at once."""
     namespace: str = "chatsmart"
     """Names this deployment's own keys where several share a Redis."""
+    prices: Path | None = None
+    """A file whose rows replace those of the price book (`shared/models/prices.py`)."""
     hedge: bool = False
     """Whether a model that is slower than usual to begin is raced against the next one."""
     first_token_seconds: float = 8.0
@@ -102,6 +104,7 @@ class Settings:
             otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             secret_key=read.secret_key(),
             namespace=env.get("CHATSMART_NAMESPACE") or cls.namespace,
+            prices=Path(env["CHATSMART_PRICES"]).expanduser() if env.get("CHATSMART_PRICES") else None,
             hedge=read.switch("CHATSMART_HEDGE"),
             month_cap_micros=read.positive("CHATSMART_MONTH_CAP_MICROS", cls.month_cap_micros),
             day_cap_micros=read.positive("CHATSMART_DAY_CAP_MICROS", cls.day_cap_micros),

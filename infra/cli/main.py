@@ -203,6 +203,21 @@ def splice() -> None:
 
 
 @app.command()
+def price(
+    book: Annotated[bool, typer.Option("--list", help="Show the price book instead.")] = False,
+    at: Annotated[str | None, typer.Option(help="With --list: the prices of this day.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Filter: model, time and usage, one JSON object a line, to what the call cost."""
+    from infra.cli.price import listed, main
+
+    if book:
+        listed(at, as_json=as_json)
+        return
+    raise typer.Exit(main())
+
+
+@app.command()
 def migrate(as_json: AsJson = False) -> None:
     """Apply the migrations to DATABASE_ADMIN_URL, or to this machine's own Postgres."""
     from infra.cli.migrations import migrate as run

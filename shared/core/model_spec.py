@@ -13,6 +13,8 @@ ProviderName = Literal["openai", "anthropic", "gemini", "perplexity", "llama"]
 _MILLION = Decimal(1_000_000)
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
+USUAL = frozenset({"", "default", "standard", "auto", "global", "not_available"})
+"""What providers call the tier that their price lists are for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,24 @@ class Price:
     cache_write_1h: Decimal | None = None
     source: str = ""
     verified_on: date | None = None
+    tiers: tuple[tuple[str, Decimal], ...] = ()
+    """By how much tokens cost more on a service tier, at a speed or in a place that is not the usual one."""
+
+    def factor(self, tier: str) -> Decimal:
+        """By how much `Usage.tier` makes tokens dearer. Raises LookupError for one that has no price here."""
+        found = Decimal(1)
+        for word in tier.split("+") if tier else ():
+            more = (
+                Decimal(1) if word in USUAL else next((by for name, by in self.tiers if name == word), None)
+            )
+            if more is None:
+                raise LookupError(f"service tier '{word}' has no price")
+            found *= more
+        return found
 
     def dollars(self, usage: Usage, requests: int = 1) -> Decimal:
-        """What `usage` costs, exactly. `requests` is over how many calls it is the sum of; a cliff goes by the sum."""
+        """What `usage` costs, exactly. `requests` is over how many calls it is the sum of; a cliff goes by the sum.
+        Raises LookupError for a service tier without a price."""
         more_in = more_out = Decimal(1)
         if self.cliff is not None and usage.input > self.cliff.above:
             more_in, more_out = self.cliff.input, self.cliff.output
@@ -56,6 +73,8 @@ class Price:
         if usage.cache_write_1h and self.cache_write_1h is not None:
             read += usage.cache_write_1h * (self.cache_write_1h - self.cache_write)
         tokens = (read * more_in + usage.output * self.output * more_out) / _MILLION
+        if usage.tier:
+            tokens *= self.factor(usage.tier)
         return tokens + self.request * requests + self.search * usage.searches
 
 

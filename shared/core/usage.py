@@ -31,6 +31,8 @@ class Usage:
     provenance: Provenance = "provider"
     cache_write_1h: int = 0
     """Of `cache_write`, what is kept for an hour: dearer where that is priced apart."""
+    tier: str = ""
+    """The service tier, speed or place that the provider says it billed, several joined by `+`; empty for the usual."""
 
     def __add__(self, other: "Usage") -> "Usage":
         """Field by field; the weaker provenance of the two wins. `NO_USAGE` is the zero."""
@@ -49,6 +51,7 @@ class Usage:
             reported_cost_micros=sum(costs) if costs else None,
             provenance=max(self.provenance, other.provenance, key=_RANK.__getitem__),
             cache_write_1h=self.cache_write_1h + other.cache_write_1h,
+            tier=self.tier if self.tier == other.tier else f"{self.tier}+{other.tier}".strip("+"),
         )
 
 

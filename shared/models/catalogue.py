@@ -61,6 +61,10 @@ def _gpt(name: str, prices: tuple[Price, ...]) -> ModelSpec:
     )
 
 
+_CLAUDE_TIERS = (("fast", D(2)), ("us", D("1.1")))
+"""Speed `fast` doubles the price, inference in the US only costs a tenth more."""
+
+
 def _claude(name: str, prices: tuple[Price, ...], *, thinks: bool, forced_tools: bool) -> ModelSpec:
     return ModelSpec(
         name,
@@ -69,7 +73,7 @@ def _claude(name: str, prices: tuple[Price, ...], *, thinks: bool, forced_tools:
         name,
         window=1_000_000,
         max_output=64_000,
-        prices=prices,
+        prices=tuple(replace(price, tiers=_CLAUDE_TIERS) for price in prices),
         thinks=thinks,
         forced_tools=forced_tools,
     )

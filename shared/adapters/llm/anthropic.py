@@ -14,7 +14,7 @@ from shared.adapters.llm import jsontext, said, schemas
 from shared.adapters.llm.openai_chat import headers
 from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire, word
 from shared.core.chunk import Chunk, Citation, Finish, Reasoning, Text, ToolCallPart, Used
-from shared.core.model_spec import ModelSpec
+from shared.core.model_spec import USUAL, ModelSpec
 from shared.core.prompt import Image, Message, Prompt, Tool, ToolCall
 from shared.core.usage import Usage
 
@@ -247,6 +247,8 @@ class MessagesDecoder(Decoder):
             output=int(known.get("output_tokens") or 0),
             reasoning=int((known.get("output_tokens_details") or {}).get("thinking_tokens") or 0),
             searches=int((known.get("server_tool_use") or {}).get("web_search_requests") or 0),
+            cache_write_1h=int((known.get("cache_creation") or {}).get("ephemeral_1h_input_tokens") or 0),
+            tier=_tier(known),
         )
         out.append(Used(usage))
 
@@ -258,3 +260,9 @@ class MessagesDecoder(Decoder):
 
 
 WIRE = Wire("anthropic", encode, MessagesDecoder, credential)
+
+
+def _tier(report: Mapping[str, Any]) -> str:
+    """Tier, speed and place where they are not the usual ones."""
+    words = (word(report.get(name)) for name in ("service_tier", "speed", "inference_geo"))
+    return "+".join(found for found in words if found not in USUAL)

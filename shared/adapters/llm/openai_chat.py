@@ -7,13 +7,14 @@ Sources: OpenAI API reference "Chat"; types of the openai client 3.52; research 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from shared.adapters.llm import jsontext, said, schemas
 from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire, bearer, word
 from shared.core.chunk import Chunk, Citation, Finish, Reasoning, Refusal, Text, ToolCallPart, Used
 from shared.core.faults import Overloaded, Rejected
-from shared.core.model_spec import ModelSpec
+from shared.core.model_spec import USUAL, ModelSpec
 from shared.core.prompt import Message, Prompt, Tool
 from shared.core.usage import Usage
 
@@ -184,7 +185,7 @@ class ChatDecoder(Decoder):
         self.extras(data, out)
         usage = data.get("usage")
         if usage:
-            out.append(Used(self.usage(usage)))
+            out.append(Used(self._billed(usage, data)))
 
     def whole(self, data: Json, out: list[Chunk]) -> None:
         """One `chat.completion`."""
@@ -194,9 +195,15 @@ class ChatDecoder(Decoder):
         self._choice(choice, choice["message"], out)
         self.extras(data, out)
         if usage := data.get("usage"):
-            out.append(Used(self.usage(usage)))
+            out.append(Used(self._billed(usage, data)))
         if self.finish is None:
             self._finished("stop")  # whole and without a reason: some servers of this format leave it out
+
+    def _billed(self, report: Mapping[str, Any], data: Json) -> Usage:
+        """The counts, and the service tier where it is not the usual one: it has a price of its own."""
+        found = self.usage(report)
+        tier = word(data.get("service_tier"))
+        return found if tier in USUAL else replace(found, tier=tier)
 
     def usage(self, report: Mapping[str, Any]) -> Usage:
         """The counts of a usage object; other servers of this format have their own."""
