@@ -64,7 +64,7 @@ def chosen(name: str, size: Size = SMALL) -> Route:
 
 
 def test_the_cheapest_that_is_good_enough_is_first() -> None:
-    """`auto` begins with the cheapest model of its quality, `auto:cheap` with the cheapest, `auto:best` with the best."""
+    """`auto` begins with the cheapest of its quality, `auto:cheap` with the cheapest, `auto:best` with the best."""
     assert chosen("auto").rungs[0] == FLASH
     assert chosen("auto:cheap").rungs[0] == HAIKU
     assert chosen("auto:best").rungs == (OPUS, GPT_SOL, ARGON)
@@ -250,7 +250,7 @@ def test_line_ups_are_not_kept_for_ever() -> None:
     st.data(),
 )
 def test_a_route_never_has_who_may_not_be_asked(states: list[str], data: st.DataObject) -> None:
-    """Over all standings and needs: rungs are distinct, up or due, due ones last, and none is left out without a word."""
+    """For all standings and needs: rungs are up, or due and last, and none is left out without a word."""
     house = House()
     seconds = [data.draw(st.sampled_from([-5, 5])) for _ in ALL]
     for spec, state, until in zip(ALL, states, seconds, strict=True):
