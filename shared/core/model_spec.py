@@ -126,7 +126,8 @@ class ModelSpec:
     def worst_case(self, input_tokens: int, output_tokens: int, at: datetime) -> Micros:
         """The most that a call of these sizes can cost: all of its input at the dearest rate that may apply.
 
-        Searches and hour-long cache writes are left out: no request of ours asks a model that bills them for either.
+        Searches, hour-long cache writes and service tiers are left out: no request of ours asks a model that bills them
+        for any.
         """
         price = self.price(at)
         more_in = more_out = Decimal(1)

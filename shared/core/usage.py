@@ -51,7 +51,8 @@ class Usage:
             reported_cost_micros=sum(costs) if costs else None,
             provenance=max(self.provenance, other.provenance, key=_RANK.__getitem__),
             cache_write_1h=self.cache_write_1h + other.cache_write_1h,
-            tier=self.tier if self.tier == other.tier else f"{self.tier}+{other.tier}".strip("+"),
+            # A sum over tiers has none: what each call cost is added up, not worked out of the sum.
+            tier=self.tier if self.tier == other.tier else "",
         )
 
 

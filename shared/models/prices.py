@@ -56,7 +56,9 @@ def overridden(models: Iterable[ModelSpec], path: Path) -> tuple[ModelSpec, ...]
             raise BadPrices(f"{path}: '{name}' must have a list of at least one row.")
         prices = tuple(_row(row, f"{path}: {name}, row {at}") for at, row in enumerate(rows, 1))
         _apart(prices, f"{path}: {name}")
-        specs[name] = replace(specs[name], prices=prices)
+        # By how much a tier is dearer stands in the catalogue alone.
+        tiers = specs[name].prices[-1].tiers
+        specs[name] = replace(specs[name], prices=tuple(replace(price, tiers=tiers) for price in prices))
     return tuple(specs.values())
 
 

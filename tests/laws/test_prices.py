@@ -13,7 +13,7 @@ from shared.models.catalogue import MODELS
 DAYS = st.integers(0, 200).map(lambda days: datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=days))
 MODEL = st.sampled_from(MODELS)
 
-PART_6 = {
+PART_6: dict[str, tuple[int | str, int | str, int | str]] = {
     "gpt-6.1-sol": (2, 10, "0.10"),
     "gpt-6.1-terra": (1, 5, "0.05"),
     "gpt-6-luna": ("0.10", "0.50", "0.01"),
