@@ -1,53 +1,54 @@
-"""What a model says before it goes on: preambles, code fences opened again, dots."""
+"""Where a continuation begins, behind remarks, fences that are opened again, quotes and dots."""
 
 import re
+from dataclasses import dataclass
 
-_SAYS = (
-    r"(?:sure|certainly|of course|absolutely|ok(?:ay)?|right|got it|understood|apologies|sorry)\b"
-    r"|(?:here(?:'s|’s| is| are| comes| follows)|below is|this is|the following is)\b"
-    r"|\(?\s*(?:continu\w+|cont\.?d?|resum\w+|carrying on|picking up|going on|continuation)\b"
-    r"|(?:let me|i(?:'ll| will|’ll| shall| am going to)|we)\s+(?:now\s+)?"
-    r"(?:continu\w+|go on|carry on|pick up|resum\w+|finish)"
-    r"|(?:as requested|from where)\b"
-    r"|(?:fortsetzung|weiter geht|hier (?:ist|folgt|geht)|ich (?:setze|fahre))\b"
-    r"|(?:voici|suite|je (?:continue|reprends|poursuis)|bien s[uû]r)\b"
-    r"|(?:continuaci[oó]n|contin[uú]o|aqu[ií]|claro|por supuesto|sigo)\b"
-    r"|(?:ecco|continuo|prosegu\w+|certo)\b|(?:aqui est[aá]|continuando)\b"
-    r"|(?:продолж\w+|вот|конечно)\b"
-    r"|(?:以下|接下来|继续|繼續|好的|当然|當然|接上文|続き|続け|はい|계속|이어서|네)"
-)
-_GOES_ON = (
-    r"(?:contin|resum|rest\b|remain|left off|stopped|stops|cut off|where (?:i|we|it)|pick|carry|go(?:ing)? on|follow"
-    r"|fortsetz|weiter|suite|reste|repren|poursui|seguir|sigue|resto|prosegu|продолж|остал"
-    r"|继续|繼續|接|续|続|계속|이어)"
-)
-_PREAMBLE = re.compile(
-    rf"\s*[\"“*_(]*(?:{_SAYS})(?P<words>[^\n:：]{{0,160}}?)(?:[:：]|\.{{3}}|…|(?=\n))[*_)]*[ \t]*\n{{0,2}}",
-    re.I,
-)
-_MAYBE = re.compile(rf"\s*[\"“*_(]*(?:{_SAYS})[^\n:：]{{0,160}}\Z", re.I)
-_BEGUN = re.compile(r"\s*[\"“*_(]*\w{0,12}\s?\Z")
-"""Too little to tell a remark from the text."""
-_WORD = re.compile(_GOES_ON, re.I)
+from shared.models.splice import remark
+from shared.models.splice.ending import Sent
+
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)(?P<end>\n|\Z)")
-_WRAPPER = frozenset({"markdown", "md", "text", "txt", "plaintext", "json"})
+_WRAPPER = frozenset({"markdown", "md", "text", "txt", "plaintext", "plain"})
 _DOTS = re.compile(r"\s*(?:\.{3}|…)\s*")
+_QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "「": "」"}
 
 
-def preamble(text: str, *, final: bool) -> int | None:
-    """How much of the beginning is a remark that it goes on, in code points; None where that can't be said yet."""
-    found = _PREAMBLE.match(text)
-    if found is not None and _WORD.search(found.group()):
-        return found.end()
-    if found is None and not final and (_BEGUN.match(text) or _MAYBE.match(text)):
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What precedes a continuation: `size` code points, with a remark or not. `closer` is what ends it then."""
+
+    size: int
+    told: bool = False
+    closer: str = ""
+
+
+def opening(sent: Sent, text: str, *, json: bool, final: bool) -> Opening | None:
+    """How the continuation begins; None where that can't be said yet."""
+    size = remark.length(text, whole=sent.at_sentence and not json, final=final)
+    if size is None:
         return None
-    return 0
+    told, closer = size > 0, ""
+    fence = _fence(sent, text[size:], told=told, json=json, final=final)
+    if fence is None:
+        return None
+    if fence:
+        size += fence
+        closer = "" if sent.fenced and not json else "```"
+    elif not sent.fenced and not json:
+        if told and (quote := text[size : size + 1]) in _QUOTES and sent.text.count(quote) % 2 == 0:
+            size, closer = size + 1, _QUOTES[quote]
+        if sent.text[-1:].isspace() and not sent.text.rstrip().endswith((".", "…")):
+            found = _DOTS.match(text[size:])
+            size += found.end() if found else 0
+    if not text[size:].strip() and not final:
+        return None
+    return Opening(size, told or bool(fence), closer)
 
 
-def fence(text: str, *, inside: bool, final: bool) -> int | None:
-    """The length of a line at the beginning that opens a code fence which is open already, or one round everything; 0
-    for none, None where the line is not whole. A fence without a language closes the one that is open."""
-    if not final and text.strip() in ("`", "``", "~", "~~"):
+def _fence(sent: Sent, text: str, *, told: bool, json: bool, final: bool) -> int | None:
+    """The length of a line that opens a code fence which is open already, or one round everything; 0 for none, None
+    where the line is not whole. A fence without a language closes the one that is open."""
+    bare = text.strip()
+    if not final and bare and not bare.strip("`~") and len(bare) < 3:
         return None
     found = _FENCE.match(text)
     if found is None:
@@ -55,24 +56,16 @@ def fence(text: str, *, inside: bool, final: bool) -> int | None:
     if not found["end"] and not final:
         return None
     info = found["info"].strip().casefold()
-    opens = bool(info) if inside else info in _WRAPPER
+    if json:
+        opens = info in ("", "json") or info in _WRAPPER
+    elif sent.fenced:
+        after = text[found.end() :][:1]
+        if told and not info and not after and not final:
+            return None
+        # Behind a remark, a fence before a line of code opens the one that is open; it closes it before a blank line.
+        opens = bool(info) or (told and after not in ("", "\r", "\n"))
+    else:
+        opens = info in _WRAPPER or (
+            not info and not (sent.at_line or sent.at_sentence or sent.line.endswith(":"))
+        )
     return found.end() if opens else 0
-
-
-def dots(text: str) -> int:
-    """The length of dots that stand for what was left out."""
-    found = _DOTS.match(text)
-    return found.end() if found is not None else 0
-
-
-def inside_fence(text: str) -> bool:
-    """Whether a Markdown text ends inside a code fence."""
-    mark = ""
-    for line in text.splitlines():
-        head = line.lstrip()[:3]
-        if head in ("```", "~~~"):
-            if not mark:
-                mark = head
-            elif head == mark:
-                mark = ""
-    return bool(mark)
