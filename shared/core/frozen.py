@@ -13,8 +13,8 @@ _UNSET = object()
 
 
 def quick(cls: type[T]) -> type[T]:
-    """`@quick` over `@dataclass(frozen=True, slots=True)`: the same class, made faster. Raises TypeError for one that it
-    would change: with bases, with fields that are no parameters or keyword-only ones."""
+    """`@quick` over `@dataclass(frozen=True, slots=True)`: the same class, made faster. Raises TypeError for one that
+    it would change: with bases, with fields that are no parameters or keyword-only ones."""
     found = fields(cls)  # type: ignore[arg-type]  # it is a dataclass; else this raises
     names = tuple(field.name for field in found)
     if cls.__bases__ != (object,) or cls.__dict__.get("__slots__") != names:

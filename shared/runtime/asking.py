@@ -105,6 +105,12 @@ async def act(fx: "Fx", asked: Asked, record: Record | None) -> AsyncGenerator[S
     source = context.models.stream(call)
     try:
         async for item in source:
+            if type(item) is list:  # the usual case, told apart without asking four classes
+                talk.hear(item)
+                yield item
+                if telling.crowded:
+                    await telling.room()
+                continue
             match item:
                 case LegStarted():
                     await talk.open(item)
@@ -115,8 +121,6 @@ async def act(fx: "Fx", asked: Asked, record: Record | None) -> AsyncGenerator[S
                 case _:
                     talk.hear(item)
                     yield item
-                    if telling.crowded:
-                        await telling.room()
         talk.write()
     except ProviderFault as fault:
         talk.write(raised=fault)
@@ -246,6 +250,9 @@ class Talk:
     def hear(self, batch: Batch) -> None:
         """What one network read brought: all text that comes in a row is one event."""
         at = self._ms()
+        if len(batch) == 1 and type(batch[0]) is Text:
+            self._say(batch[0].text, at)
+            return
         text: list[str] = []
         for chunk in batch:
             if type(chunk) is Text:

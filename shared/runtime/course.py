@@ -326,7 +326,7 @@ class Course:
         # Both wait until the end is written: a run that is handed over has not told how it ends.
         last = [self.telling.reserve("usage", "usage", {"trace": self.trace, **used})]
         last.append(self.telling.reserve(*self._final(view)))
-        view = replace(view, events=len(self.telling.events), events_digest=self.telling.digest())
+        view = replace(view, events=self.telling.count, events_digest=self.telling.digest())
         if journal is not None:
             rows = [verbatim(event) for event in lost]
             journal.add("end", _end_body(view, path, rows), **_end_columns(view))

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from orjson import dumps
+
 from shared.core.event import Event, EventName
 from shared.core.faults import Fault
 from shared.core.ids import TraceId
@@ -28,13 +30,15 @@ class Telling:
     """
 
     __slots__ = (
-        "_box", "_emit", "_explain", "_held", "_mute", "_next", "_pause", "_pump", "_sent", "_told", "_waking",
-        "events", "known", "trace",
+        "_box", "_emit", "_explain", "_held", "_mute", "_next", "_pause", "_pump", "_sent", "_told", "_unheard",
+        "_waking", "events", "known", "trace",
     )  # fmt: skip
 
     def __init__(self, trace: TraceId, emit: Emit | None, explain: Callable[[Told], None] | None) -> None:
         self.trace, self._emit, self._explain = trace, emit, explain
         self.events: dict[int, Event] = {}
+        self._unheard: dict[int, tuple[str, str]] = {}
+        """Step and text of tokens that nobody listens to: no event is made of them unless somebody asks."""
         self.known: Mapping[str, int] = {}
         self._told: Mapping[int, Event] = {}
         self._next = 1
@@ -72,7 +76,10 @@ class Telling:
         """Tell a piece of text, or of a value. Its position, which the leg's outcome explains."""
         position = self._next
         self._next += 1
-        self.put(Event(position, "token", shown(self.trace, step, what)))
+        if self._mute and type(what) is str:
+            self._unheard[position] = (step, what)
+        else:
+            self.put(Event(position, "token", shown(self.trace, step, what)))
         return position
 
     def put(self, event: Event) -> None:
@@ -135,18 +142,38 @@ class Telling:
 
     def missing(self) -> list[int]:
         """Positions that were taken once and have no event now: told by a process that died, and lost."""
-        return [position for position in range(1, self._next) if position not in self.events]
+        events, unheard = self.events, self._unheard
+        if len(events) + len(unheard) == self._next - 1:
+            return []  # positions are given once, and none above
+        return [place for place in range(1, self._next) if place not in events and place not in unheard]
+
+    @property
+    def count(self) -> int:
+        """How many events there are."""
+        return len(self.events) + len(self._unheard)
 
     def ordered(self) -> tuple[Event, ...]:
         """All events, in order."""
-        return tuple(self.events[position] for position in sorted(self.events))
+        events = dict(self.events)
+        for position, (step, text) in self._unheard.items():
+            events[position] = Event(position, "token", shown(self.trace, step, text))
+        return tuple(events[position] for position in sorted(events))
 
     def digest(self) -> str:
         """SHA-256 over the wire bytes of all events, in order."""
-        found = sha256()
-        for event in self.ordered():
-            found.update(event.wire())
-        return found.hexdigest()
+        events, unheard, parts = self.events, self._unheard, list[bytes]()
+        steps: dict[str, bytes] = {}
+        for position in sorted((*events, *unheard)):
+            event = events.get(position)
+            if event is not None:
+                parts.append(event.wire())
+                continue
+            step, text = unheard[position]
+            if (head := steps.get(step)) is None:
+                head = steps[step] = Event(0, "token", shown(self.trace, step, "")).wire()[7:-5]
+            # The bytes of `Event.wire`, without the event: the text is the last of its data.
+            parts.append(b"id: %d\n%b%b}\n\n" % (position, head, dumps(text)))
+        return sha256(b"".join(parts)).hexdigest()
 
     async def close(self) -> None:
         """Send what is left, in order; one more try where sending failed before."""
