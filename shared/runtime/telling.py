@@ -170,7 +170,7 @@ class Telling:
                 continue
             step, text = unheard[position]
             if (head := steps.get(step)) is None:
-                head = steps[step] = Event(0, "token", shown(self.trace, step, "")).wire()[7:-5]
+                head = steps[step] = Event(0, "token", shown(self.trace, step, "")).wire()[6:-5]
             # The bytes of `Event.wire`, without the event: the text is the last of its data.
             parts.append(b"id: %d\n%b%b}\n\n" % (position, head, dumps(text)))
         return sha256(b"".join(parts)).hexdigest()
