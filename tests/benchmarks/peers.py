@@ -32,6 +32,9 @@ START_SECONDS = 60.0
 Headers = tuple[tuple[str, str], ...]
 
 
+_KEY: Headers = (("authorization", "Bearer sk-bench"),)
+
+
 def _port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
@@ -46,12 +49,13 @@ def litellm(folder: Path, place: Path, url: str, port: int) -> tuple[list[str], 
                 "model_name": MODEL,
                 "litellm_params": {"model": "openai/bench", "api_base": url, "api_key": "bench"},
             }
-        ]
+        ],
+        "general_settings": {"master_key": "sk-bench"},
     }
     path = place / "litellm.yaml"
     path.write_text(json.dumps(config))
     binary = next(path for path in folder.rglob("litellm") if path.parent.name == "bin")
-    return [str(binary), "--config", str(path), "--port", str(port), "--host", "127.0.0.1"], ()
+    return [str(binary), "--config", str(path), "--port", str(port), "--host", "127.0.0.1"], _KEY
 
 
 def portkey(folder: Path, place: Path, url: str, port: int) -> tuple[list[str], Headers]:
@@ -90,8 +94,9 @@ def serving(command: list[str], port: int, core: int) -> Iterator[psutil.Process
         time.sleep(1.0)
         yield found
     finally:
-        for one in (*found.children(recursive=True), found):
-            one.terminate()
+        if process.poll() is None:
+            for one in (*found.children(recursive=True), found):
+                one.terminate()
         process.wait(timeout=10)
 
 
@@ -171,7 +176,10 @@ def main() -> None:
             for other in (upstream_process, psutil.Process()):
                 other.cpu_affinity(cores[1:] or cores)
             at = f"http://127.0.0.1:{port}"
-            uvloop.run(measure(peer, at, url.removesuffix("/v1"), headers, process))
+            try:
+                uvloop.run(measure(peer, at, url.removesuffix("/v1"), headers, process))
+            except RuntimeError as error:
+                print(f"{peer} gave up: {str(error).splitlines()[0]}", file=sys.stderr)
             psutil.Process().cpu_affinity(cores)
 
 
