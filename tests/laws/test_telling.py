@@ -12,7 +12,7 @@ from shared.runtime.telling import Telling
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _TOLD = st.lists(
     st.tuples(_TEXTS, _TEXTS)
-    | st.tuples(_TEXTS, st.dictionaries(st.just("value"), st.integers(), min_size=1))
+    | st.tuples(_TEXTS, st.dictionaries(st.just("value"), st.integers(0, 9), min_size=1))
 )
 
 

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
-from shared.core.chunk import Chunk, Citation, Completion, Reasoning, Text, ToolCallPart
+from shared.core.chunk import Citation, Completion, Reasoning, Text, ToolCallPart
 from shared.core.faults import Conflict, Overloaded, Refused
 from shared.core.leg import Piece, Restarted
 from shared.core.prompt import ask
@@ -166,3 +167,67 @@ async def test_a_session_without_its_end_is_not_replayed() -> None:
         await session.fx.write(PROMPT)
     with pytest.raises(Conflict):
         await replay(None, (await home.tape())[:-1])
+
+
+async def test_a_session_that_nobody_reads_is_rebuilt_too() -> None:
+    """A chat tells no events; its log has the digest of those that there would have been, byte for byte."""
+    home = Home(rules=[says("hello", Reasoning("hm"), 'Hi "ünï" \\ ', "there\n", CALL, between=0.0)])
+    async with Session(home.context(emit=None), given={}, ladder=LADDER) as session:
+        _ = [chunk async for chunk in session.fx.chunks(PROMPT)]
+    found = await replay(None, await home.tape())
+    assert session.view is not None
+    assert replace(found.view, fault=None) == replace(session.view, fault=None)
+    assert found.view.events == len(found.events) == 7
+    assert sha256(found.wire()).hexdigest() == session.view.events_digest
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_cancellation_at_the_very_end_loses_nothing(turns: int) -> None:
+    """Wherever it comes while rows are on their way: they are written, the view is there, and then it is raised."""
+    home = Home(rules=[says("hello", "Hi ", "there", between=0.0)], lag=4)
+    session = Session(home.context(emit=None), given={}, ladder=LADDER)
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        async with session:
+            _ = [chunk async for chunk in session.fx.chunks(PROMPT)]
+            ended.set()
+
+    task = asyncio.create_task(work())
+    await ended.wait()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    cancelled = task.cancel()
+    if cancelled:
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert session.view is not None
+    rows = await home.tape()
+    assert [row.position for row in rows] == list(range(1, len(rows) + 1))
+    assert rows[-1].kind == "end"
+    found = await replay(None, rows)
+    assert replace(found.view, fault=None) == replace(session.view, fault=None)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_cancellation_while_the_intent_is_written_leaves_a_whole_log(turns: int) -> None:
+    """Its rows are written all the same, once, and the end after them."""
+    home = Home(rules=[says("hello", "Hi ", "there", between=0.0)], lag=4)
+    session = Session(home.context(emit=None), given={}, ladder=LADDER)
+
+    async def work() -> None:
+        async with session:
+            _ = [chunk async for chunk in session.fx.chunks(PROMPT)]
+
+    task = asyncio.create_task(work())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if task.cancel():
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    if turns:
+        rows = await home.tape()
+        assert rows[-1].kind == "end"
+        found = await replay(None, rows)
+        assert session.view is not None
+        assert replace(found.view, fault=None) == replace(session.view, fault=None)
