@@ -10,7 +10,7 @@ from unicodedata import normalize
 from shared.models.splice.ending import Sent
 from shared.models.splice.follow import Follower
 from shared.models.splice.scripts import Folded, spaceless, wordly, words
-from shared.models.splice.weight import OFTEN, bits, said_once
+from shared.models.splice.weight import OFTEN, alike, bits, heavy, said_once
 
 _LONG = 48
 """Folded code points of a passage that nobody writes twice in a row, but as a refrain."""
@@ -20,7 +20,7 @@ _ALIKE = str.maketrans("‘’“”„«»–—−‐‑`", '\'\'"""""-----\''
 """Signs that models write one for another."""
 _SET_OFF = (",", ";", "،", "、", "—", "–")
 _REFRAIN = 120
-_ITEM = re.compile(r"\d+[.)]\s\S")
+_ITEM = re.compile(r"\d+[.)]\s")
 """A numbered line: no list has a number twice."""
 
 
@@ -36,6 +36,10 @@ def is_echo(sent: Sent, found: Follower, head: Folded, text: str, *, told: bool)
     if found.edits:
         return _nearly(sent, found, piece)
     said = words(piece)
+    if piece.isdigit() and sent.open:
+        return _numbered(sent, piece, text)
+    if sent.fenced and sent.line[:1].isspace() and sent.line.strip() and text.startswith(sent.line):
+        return True
     if len(said) == 1 and inside and not spaceless(piece[0]):
         return _finished(sent, piece, text, told=told)
     anew = _begun_anew(sent, place, text)
@@ -43,7 +47,7 @@ def is_echo(sent: Sent, found: Follower, head: Folded, text: str, *, told: bool)
         return False
     if _refrain(sent, found, piece, place) and not told:
         return False
-    if sent.fenced and sent.at_line and sent.begins(place) == "line" and len(piece.split()) < 8 and not told:
+    if sent.fenced and sent.at_line and sent.begins(place) == "line" and _few(piece) and not told:
         return False
     same = _bare(piece) == _bare(text[_first(text, head) : cut])
     if found.matched >= _LONG and len(said) >= 6:
@@ -70,8 +74,6 @@ def _finished(sent: Sent, piece: str, text: str, *, told: bool) -> bool:
     word = piece.casefold()
     if text[:1].isspace() and not told:
         return False
-    if word.isdigit():
-        return _numbered(sent, word, text) or len(word) >= 6
     return len(word) >= (2 if told else 3) and not text.casefold().startswith(word * 2)
 
 
@@ -170,19 +172,25 @@ def is_letter_echo(sent: Sent, start: int, text: str, *, told: bool) -> bool:
     seen = sum(map(len, tokens))
     if not any(char.isalnum() for char in piece):
         return False
-    if _ITEM.match(piece) and sent.at_line and len(tokens) >= 2:
-        return True
     before, line = sent.text[:start], sent.begins(start) == "line"
+    if line and _ITEM.match(piece) and (len(tokens) >= 2 or not sent.at_line):
+        return True
     row = _row(sent, text, cut)
     if row is not None:
         return row
     refrain = seen < _REFRAIN and sent.text.count(piece.strip()) >= 2
-    if sent.at_line and line and not told and (refrain or (sent.fenced and len(tokens) < 8)):
+    if sent.at_line and line and not told and (refrain or (sent.fenced and _few(piece))):
         return False
     above = before.split()[-1:]
     if (above == tokens[-1:] or text[cut:].split()[:1] == tokens[:1]) and len(tokens) < 6 and not told:
         return False
     return len(tokens) >= 3 and seen >= 5
+
+
+def _few(piece: str) -> bool:
+    """Whether so much code may stand twice in a row."""
+    lines = {line.strip() for line in piece.split("\n") if any(map(str.isalnum, line))}
+    return len(piece.split()) < (5 if len(lines) > 1 else 8)
 
 
 def _enough(
@@ -205,7 +213,8 @@ def _enough(
     if len(said) == 2:
         if sent.signs.strip()[-1:] in _SET_OFF:
             return False
-        rare = any(word not in OFTEN and len(word) >= 4 for word in said) and not said[1].isdigit()
+        rare = any(map(heavy, said)) and not said[1].isdigit()
+        letters += 2 * sum(alike(word[0]) == "syllables" for word in said)
         # Three things between spaces, to the letter: a line of code, a cell and its bars.
         told_apart = same and len(piece.split()) >= 3 and letters >= 2
         return (letters >= 5 and (rare or any(map(said_once, said)))) or told_apart

@@ -7,6 +7,8 @@ _SKIP = 4
 """Words on either side that a model may leave out, add or change at one place."""
 _AGREE = 3
 """Words in a row that must agree before it counts as the same passage again."""
+SHORTEST = 8
+"""Folded code points that must agree before words may differ."""
 _EDITS = 0.2
 """Changed words in a word of the passage, at most."""
 
@@ -53,7 +55,7 @@ class Follower:
 
     def _together(self, head: Folded, text: str, *, final: bool) -> bool:
         """Whether they come together again, behind some words that differ. Sets the state where not."""
-        if self.matched < 8:
+        if self.matched < SHORTEST:
             self.state = "dead"
             return False
         ours, at = self._ours()

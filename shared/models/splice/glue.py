@@ -18,6 +18,7 @@ _WHOLE = frozenset(
 """Words that are hardly ever the beginning of another."""
 _CLITICS = frozenset("s t m d ll re ve".split())
 _BLOCK = re.compile(r"(?:#{1,6} |`{3}|~{3}|[-*+] |\d{1,3}[.)] |> |\|)")
+_MARK = re.compile(r"(?:[-*+]|\d{1,3}[.)])[ \t]")
 _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+\S")
 
 
@@ -91,7 +92,7 @@ def _spaces(sent: Sent, rest: str) -> str:
         return bare if gap == " " else rest
     if text[-1].isspace():
         if not sent.line.strip():
-            return rest if _ITEM.match(bare) or len(gap) > 1 else bare
+            return rest if _MARK.match(bare) or len(gap) > 1 else bare
         return bare
     if (
         bare[0] in ".,)"
@@ -205,7 +206,7 @@ def _block(sent: Sent, rest: str) -> str:
         return "\n" + rest if full else rest
     if row:
         return rest
-    if item and _ITEM.match(rest):
+    if item and _MARK.match(rest):
         same = line.lstrip()[0].isdigit() == rest[0].isdigit()
         whole = sent.at_sentence or rest[0] not in "-*+" or line.lstrip()[0] == rest[0]
         return "\n" + rest if same and whole else rest

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shared.core.leg import Join
 from shared.models.splice.echo import is_echo, is_letter_echo
 from shared.models.splice.ending import Sent
-from shared.models.splice.follow import Follower
+from shared.models.splice.follow import SHORTEST, Follower
 from shared.models.splice.scripts import Folded, wordly
 
 HORIZON = 320
@@ -111,7 +111,7 @@ class Look:
                 ended.append(one)
                 waiting = waiting or not (final or self._clear(one, text))
             elif not final and (not late or one.matched >= _CERTAIN):
-                waiting = waiting or one.state == "grow" or one.matched >= 12
+                waiting = waiting or one.state == "grow" or one.matched >= SHORTEST
         self._followers = alive
         return waiting, ended
 

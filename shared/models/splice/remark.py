@@ -12,7 +12,7 @@ _ACKS = (
     "sure|certainly|of course|absolutely|okay|ok|right|got it|understood|no problem|gladly|apologies"
     "|sorry|my apologies|i apologize|i apologise|natürlich|gerne|klar|sicher|selbstverständlich"
     "|bien sûr|bien sur|certainement|d'accord|claro|por supuesto|desde luego|com certeza|certo"
-    "|certamente|ecco|конечно|хорошо|natuurlijk|oczywiście|tabii|elbette|好的|好|当然|當然|没问题|はい|承知|もちろん|了解"
+    "|certamente|конечно|хорошо|natuurlijk|oczywiście|tabii|elbette|好的|好|当然|當然|没问题|はい|承知|もちろん|了解"
     "|네|물론|알겠습니다|بالتأكيد|بالطبع|حسنا|ज़रूर|जरूर|बिल्कुल"
 )
 _OPENERS = (
@@ -27,7 +27,7 @@ _OPENERS = (
     "|hier die fort|hier folgt|hier kommt|hier geht|weiter geht|ich setze|ich fahre|ich mache weiter"
     "|voici|suite|la suite|je continue|je reprends|je poursuis|reprenons|continuons|continuación"
     "|continuacion|continuando|continúo|continuo|aquí está|aquí tienes|aquí va|aquí sigue|sigo"
-    "|prosigo|aqui está|continuação|segue a|seguito|continuazione|proseguo|proseguendo|продолж"
+    "|prosigo|aqui está|continuação|segue a|ecco il|ecco la|seguito|continuazione|proseguo|proseguendo|продолж"
     "|вот продолж|вот оста|далее|hier is het vervolg|hier is de rest|vervolg|oto dalsz|oto ciąg"
     "|oto kontyn|ciąg dalszy|kontynuacja|kontynuuję|devam|işte devam|işte kalan|以下是|以下为|下面是|接下来|接上"
     "|接着|继续|繼續|续写|續寫|接續|これが続き|続き|続け|以下|では続|이어서|계속|다음은|나머지"
@@ -110,9 +110,9 @@ def _one(text: str, *, whole: bool, final: bool) -> int | None:
     if end is None:
         return 0 if final or len(bare) >= _MOST or bare.count(". ") > 2 else None
     said = bare[: end.start()].strip()
-    if not _remark(said, bare[end.start() : end.end()], whole=whole):
-        return 0
     after = bare[end.end() :]
+    if not _remark(said, bare[end.start() : end.end()], whole=whole, line=after.lstrip(" ")[:1] == "\n"):
+        return 0
     gap = _BREAK.match(after)
     if not after.strip() and not final:
         return None
@@ -132,13 +132,13 @@ def _begins(low: str) -> bool | None:
     return False
 
 
-def _remark(said: str, end: str, *, whole: bool) -> bool:
+def _remark(said: str, end: str, *, whole: bool, line: bool) -> bool:
     """Whether that is one: a phrase that tells of going on, perhaps behind a yes."""
     bare = said.strip('*_()[]"“”. ')
     ack = _ACK_ONLY.match(bare)
     rest = bare[ack.end() :].lstrip(" ,.!—–-，。！、") if ack else bare
     if not rest:
-        return ack is not None and not end.strip(".!。！)]*") and not end.startswith("...")
+        return ack is not None and line and not end.strip(".!。！)]*:：") and not end.startswith("...")
     if (
         not whole
         and len(rest.split()) <= 24

@@ -66,16 +66,18 @@ class JsonLook:
             if not bare.startswith(sign):
                 break
             rest = bare[1:]
-        inside = self._place.want == "string"
-        return rest.lstrip() if inside and self._sent.text[-1:].isspace() else rest
+        return self._spaced(rest)
+
+    def _spaced(self, rest: str) -> str:
+        """Without a second space."""
+        return rest.lstrip() if self._sent.text[-1:].isspace() else rest
 
     def _letters(self, text: str) -> str | None:
         """What follows the longest end of the text that is repeated to the letter, however little that is."""
         bare, sent = text.lstrip(), self._sent.text.rstrip()
         for size in range(min(len(bare), len(sent), 400), 0, -1):
             if sent.endswith(bare[:size]) and self._fits(bare[size:]):
-                spaced = self._place.want != "string" or not self._sent.text[-1:].isspace()
-                return bare[size:] if spaced else bare[size:].lstrip()
+                return self._spaced(bare[size:])
         return None
 
     def _mended(self, text: str) -> str | None:
@@ -86,7 +88,7 @@ class JsonLook:
             if lead.strip(' \r\n{}[],:"'):
                 break
             if self._fits(rest) and rest.strip() and not self._known_key(rest):
-                return rest
+                return self._spaced(rest)
         for sign in (", ", ": ", '"', '", ', '": '):
             if self._fits(sign + bare):
                 return sign + bare

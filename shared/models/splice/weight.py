@@ -61,5 +61,12 @@ def said_once(word: str) -> bool:
         return True
     if word.isdigit():
         return len(word) >= 4
-    kind = alike(word[0])
-    return len(word) >= (4 if kind == "syllables" else 7)
+    if alike(word[0]) == "syllables":
+        # With a particle behind it, a Korean word is a part of a sentence, which has each part once.
+        return len(word) >= 4 or (len(word) >= 2 and word[-1] in "은는가을를에의와과")
+    return len(word) >= 7
+
+
+def heavy(word: str) -> bool:
+    """Whether a word carries a meaning of its own."""
+    return word not in OFTEN and len(word) >= (2 if alike(word[0]) == "syllables" else 4)
