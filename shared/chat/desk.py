@@ -32,6 +32,7 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.ledger import Ledger
 from shared.ports.log import Log
 from shared.ports.models import Models
+from shared.runtime.asking import canonical
 from shared.runtime.course import Context
 from shared.runtime.effects import Fx
 from shared.runtime.solo import Session, end_abandoned
@@ -48,13 +49,16 @@ class Answering:
     told beside it: who went on where another broke off, whether JSON that was asked for is valid. `remaining` is what
     the caller's rates still allow."""
 
-    def __init__(self, desk: "Chat", principal: Principal, order: ChatOrder, served: Served) -> None:
+    def __init__(
+        self, desk: "Chat", principal: Principal, order: ChatOrder, served: Served, request: bytes
+    ) -> None:
         self.run: RunId = order.run or run_id("chat", desk.ids.uuid())
         self.usage: Usage | None = None
         self.cost: Micros | None = None
         self.notes: dict[str, Any] = {}
         self.remaining: Sequence[Remaining] = ()
         self._desk, self._principal, self._order, self._served = desk, principal, order, served
+        self._request = request
         self._fx: Fx | None = None
         self._source = self._work()
         self._first: list[Item] = []
@@ -147,7 +151,8 @@ class Answering:
 
     def _asked(self, fx: Fx, label: str, prompt: Prompt) -> AsyncGenerator[Sequence[Piece], None]:
         served = self._served
-        return fx.batches(prompt, finishers=served.finishers, why=served.why, label=label)
+        request = self._request if prompt is self._order.prompt and not label else None
+        return fx.batches(prompt, finishers=served.finishers, why=served.why, label=label, request=request)
 
     async def _several(self, fx: Fx) -> AsyncGenerator[Item, None]:
         """`n` calls at once; the label keeps them apart in the log. The first to fail for good ends them all."""
@@ -204,9 +209,12 @@ class Chat:
         """Hold the money, send the call and wait for its first piece. Raises UnknownModel, BadRequest and OverBudget
         before anything is sent, and a ProviderFault where no rung answers."""
         served = routed(self.catalogue, self.router, order, self.clock.now())
-        order = replace(order, prompt=bounded(order.prompt, served.ladder))
-        answering = Answering(self, principal, order, served)
-        worst = worst_case(order.prompt, (*served.ladder, *served.finishers), self.clock.now())
+        prompt = bounded(order.prompt, served.ladder)
+        if prompt is not order.prompt:
+            order = replace(order, prompt=prompt)
+        request = canonical(prompt, "")
+        answering = Answering(self, principal, order, served, request)
+        worst = worst_case(prompt, request, (*served.ladder, *served.finishers), self.clock.now())
         caps = caps_of(principal, self.house)
         charges = charges_of(principal, self.house, likely_tokens(order.prompt))
         # An answer that must fit a schema may be asked for once more.

@@ -104,10 +104,10 @@ def bounded(prompt: Prompt, ladder: tuple[ModelSpec, ...]) -> Prompt:
     return prompt if prompt.max_output == limit else replace(prompt, max_output=limit)
 
 
-def worst_case(prompt: Prompt, specs: Sequence[ModelSpec], at: datetime) -> Micros:
-    """The most that one answer can cost on any of these models, in micro-dollars. Those without a price at `at` are
-    left out; the runtime refuses where none has one."""
-    found = worst_cases(prompt, specs, tokens_at_most(prompt), at)
+def worst_case(prompt: Prompt, request: bytes, specs: Sequence[ModelSpec], at: datetime) -> Micros:
+    """The most that one answer can cost on any of these models, in micro-dollars; `request` is the prompt's canonical
+    form. Models without a price at `at` are left out; the runtime refuses where none has one."""
+    found = worst_cases(prompt, specs, tokens_at_most(prompt, request), at)
     return Micros(max((cost for cost, _ in found.values()), default=0))
 
 

@@ -1,11 +1,13 @@
 """A model as the engine sees it: who serves it, what it can do, what it costs and when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Literal
+from fractions import Fraction
+from math import lcm
+from typing import Literal, NamedTuple
 
-from shared.core.money import Micros, ceil_usd, from_usd
+from shared.core.money import Micros, from_usd
 from shared.core.usage import Usage
 
 WireName = Literal["openai-chat", "openai-responses", "anthropic", "gemini", "perplexity", "vllm"]
@@ -24,6 +26,19 @@ class Cliff:
     above: int
     input: Decimal
     output: Decimal
+
+
+class _Most(NamedTuple):
+    """The dearest rates of a price as exact integers: `unit` to the micro-dollar, for a token or for a call."""
+
+    unit: int
+    read: int
+    wrote: int
+    above: int
+    """Past so many prompt tokens the next two count; -1 for never."""
+    read_above: int
+    wrote_above: int
+    request: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +64,11 @@ class Price:
     verified_on: date | None = None
     tiers: tuple[tuple[str, Decimal], ...] = ()
     """By how much tokens cost more on a service tier, at a speed or in a place that is not the usual one."""
+    _most: "_Most" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out what is asked for every call."""
+        object.__setattr__(self, "_most", _most(self))
 
     def factor(self, tier: str) -> Decimal:
         """By how much `Usage.tier` makes tokens dearer. Raises LookupError for one that has no price here."""
@@ -76,6 +96,26 @@ class Price:
         if usage.tier:
             tokens *= self.factor(usage.tier)
         return tokens + self.request * requests + self.search * usage.searches
+
+
+def _most(price: Price) -> _Most:
+    dearest = max(price.input, price.cache_read, price.cache_write)
+    cliff = price.cliff
+    more_in = max(cliff.input, Decimal(1)) if cliff else Decimal(1)
+    more_out = max(cliff.output, Decimal(1)) if cliff else Decimal(1)
+    rates = [
+        Fraction(rate)  # dollars per million tokens: micro-dollars a token
+        for rate in (
+            dearest,
+            price.output,
+            dearest * more_in,
+            price.output * more_out,
+            price.request * _MILLION,
+        )
+    ]
+    unit = lcm(*(rate.denominator for rate in rates))
+    read, wrote, read_above, wrote_above, request = (int(rate * unit) for rate in rates)
+    return _Most(unit, read, wrote, cliff.above if cliff else -1, read_above, wrote_above, request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +169,8 @@ class ModelSpec:
         Searches, hour-long cache writes and service tiers are left out: no request of ours asks a model that bills them
         for any.
         """
-        price = self.price(at)
-        more_in = more_out = Decimal(1)
-        if price.cliff is not None and input_tokens > price.cliff.above:
-            more_in, more_out = max(price.cliff.input, more_in), max(price.cliff.output, more_out)
-        dearest = max(price.input, price.cache_read, price.cache_write)
-        tokens = input_tokens * dearest * more_in + output_tokens * price.output * more_out
-        return ceil_usd(tokens / _MILLION + price.request)
+        most = self.price(at)._most
+        read, wrote = most.read, most.wrote
+        if -1 < most.above < input_tokens:
+            read, wrote = most.read_above, most.wrote_above
+        return Micros(-(-(input_tokens * read + output_tokens * wrote + most.request) // most.unit))

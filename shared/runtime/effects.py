@@ -94,15 +94,17 @@ class Fx:
         stream: bool = True,
         values: bool = False,
         label: str = "",
+        request: bytes | None = None,
     ) -> AsyncGenerator[Sequence[Piece], None]:
         """The answer as it comes, a network read at a time, logged and told to readers; `Restarted` voids what came
         before it. `finishers` may finish what another began; `why` is how the ladder was chosen. Close it
         (`contextlib.aclosing`) where it is left early: the provider is told at once. With `values` readers are told
-        what a structured answer holds so far, too."""
+        what a structured answer holds so far, too. `request` is the canonical form of both prompt and label, where
+        that is known."""
         rungs = self.step.ladder if ladder is None else tuple(ladder)
         if not rungs:
             raise BadGraph(f"{self.step.where}: asks a model but has no ladder")
-        request = canonical(prompt, label)
+        request = request or canonical(prompt, label)
         key = key_of(self.path, "ask", request)
         asked = Asked(prompt, request, key, self._count(key), rungs, stream, finishers, why, values)
         return self._batches(asked)
