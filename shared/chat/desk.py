@@ -2,7 +2,7 @@
 does not ask for it: silence is only seen in a stream (law 6)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -42,6 +42,32 @@ ABANDONED_AFTER = timedelta(hours=1)
 _LINES = structlog.get_logger("chatsmart")
 Item = tuple[int, Sequence[Piece]]
 """Which of the `n` answers, and what one network read brought of it."""
+
+
+class Items:
+    """What had come already, then what comes: no generator of its own, which each read would have to pass through."""
+
+    __slots__ = ("_first", "_rest")
+
+    def __init__(self, first: Sequence[Item], rest: AsyncGenerator[Item, None]) -> None:
+        self._first = list(reversed(first))
+        self._rest = rest
+
+    def __aiter__(self) -> "Items":
+        """Itself: it can be read once."""
+        return self
+
+    def __anext__(self) -> Awaitable[Item]:
+        """The next read."""
+        return _given_again(self._first.pop()) if self._first else self._rest.__anext__()
+
+    async def aclose(self) -> None:
+        """As for a generator."""
+        await self._rest.aclose()
+
+
+async def _given_again(item: Item) -> Item:
+    return item
 
 
 class Answering:
@@ -88,12 +114,9 @@ class Answering:
             if not all(isinstance(piece, Used) for piece in item[1]):
                 break
 
-    async def items(self) -> AsyncGenerator[Item, None]:
+    def items(self) -> "Items":
         """The answer, read by read. Raises the last leg's ProviderFault where it breaks off for good."""
-        for item in self._first:
-            yield item
-        async for item in self._source:
-            yield item
+        return Items(self._first, self._source)
 
     async def aclose(self) -> None:
         """The caller leaves: the provider is told at once, what came is logged, the money is settled."""
