@@ -1,113 +1,184 @@
-"""Laws of the join: an exact continuation joins to the original at every cut, and so does every echo of it."""
+"""Laws of the join: a text that broke off anywhere is whole again, whatever a model says at the seam."""
 
+import json
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.models.splice import Seam, Unfinished, joined
+from tests.laws.splice_texts import ALL, CHINESE, CODE, EMOJI, JSON, MARKDOWN, POEM, PRETTY, PROSE, RUSSIAN
 
-PROSE = (
-    "A cup of tea gives its heat away in several ways at once. The surface radiates, the air above it carries warmth "
-    "off, and the cup itself takes its share; none of these ever rests. Newton wrote the law down in 1701, and it "
-    "still holds for every cup that is left on a table: the warmer it is, the faster it cools.\n"
-)
-MARKDOWN = """# Why tea cools
-
-- **Radiation** leaves from every warm surface.
-- **Convection** carries it off with the moving air.
-
-| way | share | note |
-|---|---|---|
-| radiation | 20 % | grows fast |
-| convection | 50 % | needs air |
-
-```python
-def cool(t, room, k):
-    for _ in range(10):
-        t -= k * (t - room)
-    return t
-```
-
-In the end the tea is as warm as the room.
-"""
-JSON = (
-    '{"title": "Why tea cools", "ways": [{"name": "radiation", "share": 0.2}, {"name": "air", "share": 0.5}]}'
-)
-CHINESE = "一杯茶会慢慢变凉,因为热量从表面散失到空气里。牛顿在一七〇一年写下了冷却定律,至今仍然有效。\n"
-ARABIC = "يبرد الشاي لأن الحرارة تنتقل من سطحه إلى الهواء المحيط به، ثم إلى جدران الكوب والطاولة.\n"
-HINDI = "चाय इसलिए ठंडी होती है क्योंकि उसकी गर्मी सतह से हवा में चली जाती है और प्याला भी कुछ गर्मी ले लेता है।\n"
-EMOJI = (
-    "Tea \U0001f375 cools, says the family \U0001f468‍\U0001f469‍\U0001f467: flags \U0001f1eb\U0001f1f7 too.\n"
-)
-TEXTS = [PROSE, MARKDOWN, JSON, CHINESE, ARABIC, HINDI, EMOJI]
+SHORT = 12
+"""Code points of a text that are too little to know it by."""
+LATIN = ("prose", "markdown", "russian", "arabic", "hindi", "korean", "crlf")
+STRUCTURED = (JSON, PRETTY)
+SIGNS = [*'ab.,: \n|-`{}[]"1', "the ", "tea ", "```\n", "Sure, ", "# "]
 
 
-def _tokens(sent: str, count: int) -> str:
+def last(sent: str, count: int) -> str:
     """The last `count` things between spaces, with their spaces."""
     return "".join(re.findall(r"\S+\s*", sent)[-count:])
 
 
-def said(style: str, sent: str, rest: str) -> str:
-    """What a model writes in place of `rest`."""
-    return {
-        "exact": rest,
-        "echo": sent + rest,
-        "preamble": "Continuing from where I stopped:\n\n" + rest,
-        "repeat": _tokens(sent, 8) + rest,
-        "remark and repeat": "Sure, here is the rest:\n\n" + _tokens(sent, 5) + rest,
-    }[style]
+SAID: dict[str, Callable[[str, str], str]] = {
+    "exact": lambda _sent, rest: rest,
+    "echo": lambda sent, rest: sent + rest,
+    "remark": lambda _sent, rest: "Continuing from where I stopped:\n\n" + rest,
+    "last 8": lambda sent, rest: last(sent, 8) + rest,
+    "last 3": lambda sent, rest: last(sent, 3) + rest,
+    "remark, last 5": lambda sent, rest: "Sure, here is the rest:\n\n" + last(sent, 5) + rest,
+    "remark, echo": lambda sent, rest: "Here is the continuation:\n\n" + sent + rest,
+    "space": lambda _sent, rest: " " + rest.lstrip(),
+    "no space": lambda _sent, rest: rest.lstrip(),
+}
+"""What models write in place of the rest, by what they do."""
 
 
-@pytest.mark.parametrize("style", ["exact", "echo"])
+def cuts(text: str) -> range:
+    """Every place where a text may break off."""
+    return range(SHORT, len(text))
+
+
+def behind_words(text: str) -> list[int]:
+    """The places behind a space: the live path holds an unfinished word back, so its texts break off there."""
+    return [cut for cut in cuts(text) if text[cut - 1].isspace()]
+
+
+def good(text: str, style: str, cut: int) -> bool:
+    """Whether the whole text comes out."""
+    return joined(text[:cut], SAID[style](text[:cut], text[cut:])).text == text
+
+
+@pytest.mark.parametrize("style", ["exact", "echo", "last 8", "remark, last 5", "remark, echo"])
+@pytest.mark.parametrize("text", ALL.values(), ids=ALL)
+def test_every_cut_of_every_text_is_joined_to_that_text(text: str, style: str) -> None:
+    """Inside words, numbers, links, cells, clusters and escapes too, to the last space."""
+    assert [cut for cut in cuts(text) if not good(text, style, cut)] == []
+
+
+@pytest.mark.parametrize("name", LATIN)
+@pytest.mark.parametrize("style", ["remark", "last 3"])
+def test_behind_words_a_remark_and_three_words_more_are_seen(name: str, style: str) -> None:
+    """In prose and Markdown at every cut. Three signs of code may be code: see the measured rates."""
+    text = ALL[name]
+    found = [cut for cut in behind_words(text) if not good(text, style, cut)]
+    assert [cut for cut in found if "```" not in text[:cut] and not text[:cut].endswith("|---|\n| ")] == []
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("style", ["space", "no space"])
+def test_behind_words_no_word_is_lost_or_glued_over_a_space(name: str, style: str) -> None:
+    """A space too many or too few changes no word; which break of lines was meant can't be known."""
+    text = ALL[name]
+    for cut in behind_words(text):
+        whole = joined(text[:cut], SAID[style](text[:cut], text[cut:])).text
+        assert whole.split() == text.split(), (cut, text[:cut][-20:])
+
+
+def test_measured_rates_hold() -> None:
+    """What can't always be known is known this often, over all texts and cuts: half words before a space or a remark,
+    three signs again."""
+    least = {"last 3": 0.99, "remark": 0.975}
+    for style, rate in least.items():
+        tried = [good(text, style, cut) for text in ALL.values() for cut in cuts(text)]
+        assert sum(tried) / len(tried) >= rate, style
+
+
+@pytest.mark.parametrize("text", STRUCTURED, ids=["compact", "pretty"])
+@pytest.mark.parametrize("style", ["exact", "echo", "last 3", "remark", "remark, echo"])
+def test_json_stays_json_at_every_cut(text: str, style: str) -> None:
+    """The same value comes out, whether it is known to be JSON or not."""
+    for cut in range(2, len(text)):
+        rest = SAID[style](text[:cut], text[cut:])
+        seam = Seam(text[:cut], json=True)
+        whole = text[:cut] + seam.feed(rest) + seam.decide()
+        assert json.loads(whole) == json.loads(text), (cut, rest[:40])
+
+
+def test_json_told_again_in_another_layout_is_the_same_value() -> None:
+    """Spaces outside strings are nobody's business."""
+    value = json.loads(JSON)
+    for again in (json.dumps(value, indent=2), json.dumps(value, separators=(",", ":"))):
+        for cut in range(20, len(JSON)):
+            if "\\u" in JSON[:cut] or JSON[:cut].endswith("\\"):
+                break
+            seam = Seam(JSON[:cut], json=True)
+            whole = JSON[:cut] + seam.feed(again) + seam.decide()
+            assert json.loads(whole) == value, (cut, JSON[:cut][-20:])
+
+
 @pytest.mark.parametrize(
-    "text", TEXTS, ids=["prose", "markdown", "json", "chinese", "arabic", "hindi", "emoji"]
+    "text", [PROSE[:300], MARKDOWN[-420:], CHINESE, EMOJI, POEM[:160], CODE[:120], RUSSIAN, JSON]
 )
-def test_every_cut_of_a_text_is_joined_to_that_text(text: str, style: str) -> None:
-    """Inside words, numbers, links, clusters and escapes too."""
-    for cut in range(30, len(text)):
-        sent, rest = text[:cut], text[cut:]
-        assert joined(sent, said(style, sent, rest)).text == text, (cut, sent[-20:])
-
-
-@pytest.mark.parametrize("style", ["preamble", "repeat", "remark and repeat"])
-@pytest.mark.parametrize(
-    "text", [PROSE, MARKDOWN, ARABIC, HINDI], ids=["prose", "markdown", "arabic", "hindi"]
-)
-def test_every_cut_behind_a_word_bears_what_models_say_at_the_seam(text: str, style: str) -> None:
-    """The live path cuts there: an unfinished word is held back."""
-    for cut in range(30, len(text)):
-        sent, rest = text[:cut], text[cut:]
-        if sent[-1].isspace():
-            assert joined(sent, said(style, sent, rest)).text == text, (cut, sent[-20:])
+@pytest.mark.parametrize("style", ["exact", "echo", "last 8", "remark"])
+def test_any_two_pieces_give_what_one_gives(text: str, style: str) -> None:
+    """At every place where a continuation can be cut in two."""
+    sent, rest = text[: len(text) // 2], text[len(text) // 2 :]
+    said = SAID[style](sent, rest)
+    whole = joined(sent, said)
+    for cut in range(1, len(said)):
+        seam = Seam(sent)
+        out = seam.feed(said[:cut]) + seam.feed(said[cut:]) + seam.decide()
+        assert (seam.how, sent + out) == (whole.how, whole.text), cut
 
 
 @given(
-    text=st.sampled_from(TEXTS),
-    style=st.sampled_from(["exact", "echo", "preamble", "repeat", "remark and repeat"]),
-    cut=st.integers(10, 400),
+    text=st.sampled_from(list(ALL.values())),
+    style=st.sampled_from(list(SAID)),
+    cut=st.integers(1, 1_200),
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=12),
 )
 def test_the_split_of_a_stream_changes_nothing(text: str, style: str, cut: int, sizes: list[int]) -> None:
     """However a continuation is cut into pieces, the same goes out."""
     sent, rest = text[: cut % len(text)], text[cut % len(text) :]
-    words = said(style, sent, rest)
-    seam, out, at, turn = Seam(sent), "", 0, 0
-    while at < len(words):
-        size = sizes[turn % len(sizes)]
-        out += seam.feed(words[at : at + size])
-        at, turn = at + size, turn + 1
-    out += seam.decide()
-    whole = joined(sent, words)
-    assert (seam.how, sent + out) == (whole.how, whole.text) or (seam.failed and whole.how == "restart")
+    _same(sent, SAID[style](sent, rest), sizes)
 
 
-@given(st.text(max_size=300), st.text(max_size=300))
-def test_no_text_breaks_the_join(sent: str, rest: str) -> None:
+@given(st.text(max_size=300), st.text(max_size=400), st.lists(st.integers(1, 40), min_size=1, max_size=12))
+def test_no_text_breaks_the_join(sent: str, rest: str, sizes: list[int]) -> None:
     """Any two texts have an answer; what readers have is never taken back, but for a marked restart."""
     found = joined(sent, rest)
     assert found.text == rest if found.how == "restart" else found.text.startswith(sent)
+    _same(sent, rest, sizes)
+
+
+@given(
+    st.lists(st.sampled_from(SIGNS), max_size=40),
+    st.lists(st.sampled_from([*SIGNS, "Sure, here is the rest:\n"]), max_size=60),
+    st.booleans(),
+)
+def test_signs_in_any_order_break_nothing(sent: list[str], rest: list[str], known: bool) -> None:
+    """Letter by letter as all at once, with JSON and without."""
+    whole, said = "".join(sent), "".join(rest)
+    once, often = Seam(whole, json=known), Seam(whole, json=known)
+    out = once.feed(said) + once.decide()
+    assert "".join(map(often.feed, said)) + often.decide() == out
+    assert (once.how, once.failed) == (often.how, often.failed)
+
+
+def _same(sent: str, said: str, sizes: list[int]) -> None:
+    seam, out, at, turn = Seam(sent), "", 0, 0
+    while at < len(said):
+        size = sizes[turn % len(sizes)]
+        out += seam.feed(said[at : at + size])
+        at, turn = at + size, turn + 1
+    out += seam.decide()
+    whole = joined(sent, said)
+    assert (seam.how, sent + out) == (whole.how, whole.text) or (seam.failed and whole.how == "restart")
+
+
+def test_it_is_decided_soon() -> None:
+    """A text that says nothing again goes out after its first word, one that says everything again after that."""
+    assert Seam("The tea in the cup ").feed("cools slowly ") == "cools slowly "
+    seam, fed = Seam(PROSE[:200]), 0
+    for char in PROSE[:200] + PROSE[200:]:
+        fed += 1
+        if seam.feed(char):
+            break
+    assert fed <= 200 + 20
 
 
 @given(st.lists(st.text(max_size=20), max_size=12))

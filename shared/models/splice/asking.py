@@ -3,13 +3,14 @@
 import re
 from dataclasses import replace
 
-from shared.core.prompt import Message, Prompt
+from shared.core.prompt import Message, Prompt, ToolChoice
 
 _QUOTED = 200
 """Code points of the end that are quoted."""
 _LEAST = 64
 """Output tokens that are always left for the rest."""
-_CHARS_PER_TOKEN = 4
+_BYTES_PER_TOKEN = 4
+"""Of UTF-8: some four letters of English, one or two signs of Chinese."""
 _GO_ON = (
     "Your answer above was cut off. Continue it exactly where it stops, from the next character on. "
     "Do not repeat any of it, do not begin again, and write no introduction and no remark. Keep its language, "
@@ -26,7 +27,13 @@ def continuation(prompt: Prompt, sent: str) -> Prompt:
     messages = (*prompt.messages, Message("assistant", sent), Message("user", words))
     # Constrained decoding would begin a new JSON text; tools would be called for the rest.
     return replace(
-        prompt, messages=messages, max_output=_rest(prompt, sent), schema=None, json_object=False, tools=()
+        prompt,
+        messages=messages,
+        max_output=_rest(prompt, sent),
+        schema=None,
+        json_object=False,
+        tools=(),
+        tool_choice=ToolChoice(),
     )
 
 
@@ -54,4 +61,4 @@ def _end(sent: str) -> str:
 def _rest(prompt: Prompt, sent: str) -> int | None:
     if prompt.max_output is None:
         return None
-    return max(prompt.max_output - len(sent) // _CHARS_PER_TOKEN, _LEAST)
+    return max(prompt.max_output - len(sent.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN, _LEAST)

@@ -10,7 +10,7 @@ from unicodedata import normalize
 from shared.models.splice.ending import Sent
 from shared.models.splice.follow import Follower
 from shared.models.splice.scripts import Folded, spaceless, wordly, words
-from shared.models.splice.weight import OFTEN, alike, bits, heavy, said_once
+from shared.models.splice.weight import COMMON, OFTEN, alike, bits, heavy, said_once
 
 _LONG = 48
 """Folded code points of a passage that nobody writes twice in a row, but as a refrain."""
@@ -41,7 +41,7 @@ def is_echo(sent: Sent, found: Follower, head: Folded, text: str, *, told: bool)
     if sent.fenced and sent.line[:1].isspace() and sent.line.strip() and text.startswith(sent.line):
         return True
     if len(said) == 1 and inside and not spaceless(piece[0]):
-        return _finished(sent, piece, text, told=told)
+        return _finished(piece, text, told=told)
     anew = _begun_anew(sent, place, text)
     if not anew and _periodic(sent, found, head, said) and (len(said) < 12 or found.matched < _LONG):
         return False
@@ -69,12 +69,12 @@ def _bare(text: str) -> str:
     return "".join(normalize("NFKC", text).translate(_ALIKE).split()).casefold()
 
 
-def _finished(sent: Sent, piece: str, text: str, *, told: bool) -> bool:
+def _finished(piece: str, text: str, *, told: bool) -> bool:
     """A word that was cut, written again and finished."""
     word = piece.casefold()
-    if text[:1].isspace() and not told:
+    if text[:1].isspace():
         return False
-    return len(word) >= (2 if told else 3) and not text.casefold().startswith(word * 2)
+    return len(word) >= (2 if told and word not in COMMON else 3) and not text.casefold().startswith(word * 2)
 
 
 def _numbered(sent: Sent, number: str, text: str) -> bool:
@@ -184,7 +184,7 @@ def is_letter_echo(sent: Sent, start: int, text: str, *, told: bool) -> bool:
     above = before.split()[-1:]
     if (above == tokens[-1:] or text[cut:].split()[:1] == tokens[:1]) and len(tokens) < 6 and not told:
         return False
-    return len(tokens) >= 3 and seen >= 5
+    return len(tokens) >= 3 and seen >= 4
 
 
 def _few(piece: str) -> bool:

@@ -83,7 +83,7 @@ def _spaces(sent: Sent, rest: str) -> str:
     if not gap:
         return rest
     if not bare:
-        return rest if not text[-1].isspace() else ""
+        return rest if not text[-1].isspace() or "\n" in gap else ""
     lines = gap.count("\n")
     if lines:
         return _lines(sent, bare, gap, lines)

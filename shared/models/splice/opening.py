@@ -9,6 +9,8 @@ from shared.models.splice.ending import Sent
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)(?P<end>\n|\Z)")
 _WRAPPER = frozenset({"markdown", "md", "text", "txt", "plaintext", "plain"})
 _DOTS = re.compile(r"\s*(?:\.{3}|…)\s*")
+_QUOTED = 240
+"""Code points in which a quotation that an author makes is over."""
 _QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "「": "」"}
 
 
@@ -35,7 +37,13 @@ def opening(sent: Sent, text: str, *, json: bool, final: bool) -> Opening | None
         closer = "" if sent.fenced and not json else "```"
     elif not sent.fenced and not json:
         if told and (quote := text[size : size + 1]) in _QUOTES and sent.text.count(quote) % 2 == 0:
-            size, closer = size + 1, _QUOTES[quote]
+            end = text.find(_QUOTES[quote], size + 1)
+            open_end = end < 0 or not text[end + 1 :].strip()
+            if open_end and not final and len(text) - size < _QUOTED:
+                return None
+            # Quotation marks round a part of it are the author's.
+            if open_end:
+                size, closer = size + 1, _QUOTES[quote]
         if sent.text[-1:].isspace() and not sent.text.rstrip().endswith((".", "…")):
             found = _DOTS.match(text[size:])
             size += found.end() if found else 0

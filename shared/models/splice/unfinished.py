@@ -1,6 +1,6 @@
 """What is held back of a live stream: an unfinished word, nothing more."""
 
-from shared.models.splice.scripts import joins, spaceless, wordly
+from shared.models.splice.scripts import han, joins, spaceless, wordly
 
 _MOST = 64
 """Code points of a word that are held back: what is longer goes out in pieces."""
@@ -47,8 +47,14 @@ def _cut(text: str) -> int:
         if not wordly(char):
             break
         if spaceless(char):
-            # One sign is a word of its own, and whole unless marks are still to come: those go with it.
-            return at if at == len(text) else at - 1
+            if at < len(text):
+                break
+            if han(char):
+                return at
+            # A letter of Thai and its like is a word's part as any other, but what is kept of it is its own marks.
+            while at > low + 1 and joins(text[at - 1]):
+                at -= 1
+            return at - 1
         at -= 1
     while at < len(text) and at > 0 and joins(text[at]):
         at += 1
