@@ -2,7 +2,7 @@
 
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from hashlib import sha256
@@ -316,17 +316,18 @@ class Course:
         for tally in self.tallies.values():
             tally.end(status)
         found = total(self.tallies, self.plan.steps)
-        view = RunView(
+        facts = (
             self.run, self.tenant, self.trace, self.plan.graph, self.plan.version, status, self.plan.given, value,
             fault,
             found.steps, found.cost, found.lost, Micros(overrun), found.unpriced, found.usage, found.simulated,
-            self.plan.quote, self.actor, self._started, ended, total_ms, document_digest=document,
+            self.plan.quote, self.actor, self._started, ended, total_ms,
         )  # fmt: skip
+        view = RunView(*facts, document_digest=document)
         used = usage_data(view.usage, None if view.unpriced else view.cost)
         # Both wait until the end is written: a run that is handed over has not told how it ends.
         last = [self.telling.reserve("usage", "usage", {"trace": self.trace, **used})]
         last.append(self.telling.reserve(*self._final(view)))
-        view = replace(view, events=self.telling.count, events_digest=self.telling.digest())
+        view = RunView(*facts, self.telling.count, self.telling.digest(), document)
         if journal is not None:
             rows = [verbatim(event) for event in lost]
             journal.add("end", _end_body(view, path, rows), **_end_columns(view))

@@ -16,7 +16,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter
 
 from shared.core.answer import Answer
-from shared.core.chunk import Completion
+from shared.core.chunk import Completion, Text
 from shared.core.entry import Entry
 from shared.core.faults import Conflict, Fault, OurFault
 from shared.core.money import Micros
@@ -58,9 +58,18 @@ class _Kept(Tally):
 
 
 def _completion(rows: list[Entry]) -> Completion:
-    answer = Answer()
-    for _, _, what in (piece for row in rows for piece in row.body["pieces"]):
-        answer.add(from_row({"text": what} if isinstance(what, str) else what))
+    answer, texts = Answer(), list[str]()
+    for row in rows:
+        for _, _, what in row.body["pieces"]:
+            if type(what) is str:
+                texts.append(what)
+                continue
+            if texts:
+                answer.add(Text("".join(texts)))
+                texts = []
+            answer.add(from_row(what))
+    if texts:
+        answer.add(Text("".join(texts)))
     return answer.completion()
 
 
