@@ -9,7 +9,7 @@ from unicodedata import normalize
 
 from shared.models.splice.ending import Sent
 from shared.models.splice.follow import Follower
-from shared.models.splice.scripts import Folded, spaceless, wordly, words
+from shared.models.splice.scripts import Folded, goes_on, solid, spaceless, words
 from shared.models.splice.weight import COMMON, OFTEN, alike, bits, heavy, said_once
 
 _LONG = 48
@@ -28,7 +28,7 @@ def is_echo(sent: Sent, found: Follower, head: Folded, text: str, *, told: bool)
     """Whether the passage is said again; else the author goes on with the same words. `told` where the model had
     remarked that it goes on: then less will do."""
     cut = head.after(found.said)
-    inside = cut < len(text) and wordly(text[cut]) and not spaceless(text[cut])
+    inside = goes_on(text, cut)
     place = sent.place(found.start)
     piece = sent.text[place : len(sent.text) - len(sent.signs)]
     if inside and not sent.open:
@@ -36,12 +36,9 @@ def is_echo(sent: Sent, found: Follower, head: Folded, text: str, *, told: bool)
     if found.edits:
         return _nearly(sent, found, piece)
     said = words(piece)
-    if piece.isdigit() and sent.open:
-        return _numbered(sent, piece, text)
-    if sent.fenced and sent.line[:1].isspace() and sent.line.strip() and text.startswith(sent.line):
-        return True
-    if len(said) == 1 and inside and not spaceless(piece[0]):
-        return _finished(piece, text, told=told)
+    begun = _begun_again(sent, said, piece, text, inside=inside, told=told)
+    if begun is not None:
+        return begun
     anew = _begun_anew(sent, place, text)
     if not anew and _periodic(sent, found, head, said) and (len(said) < 12 or found.matched < _LONG):
         return False
@@ -50,12 +47,14 @@ def is_echo(sent: Sent, found: Follower, head: Folded, text: str, *, told: bool)
     if sent.fenced and sent.at_line and sent.begins(place) == "line" and _few(piece) and not told:
         return False
     same = _bare(piece) == _bare(text[_first(text, head) : cut])
+    if _line_goes_on(sent, text, cut):
+        return False
     if found.matched >= _LONG and len(said) >= 6:
         return True
     if not _set_alike(sent, head, text, cut, piece, same=same):
         return False
-    signs = sent.signs.rstrip()
-    row = _row(sent, text, cut + (len(signs) if text.startswith(signs, cut) else 0))
+    bare = sent.signs.rstrip()
+    row = _row(sent, text, cut + (len(bare) if text.startswith(bare, cut) else 0))
     if row is not None:
         return row
     return _enough(sent, said, piece, place, text, told=told, same=same)
@@ -67,6 +66,19 @@ def _first(text: str, head: Folded) -> int:
 
 def _bare(text: str) -> str:
     return "".join(normalize("NFKC", text).translate(_ALIKE).split()).casefold()
+
+
+def _begun_again(
+    sent: Sent, said: list[str], piece: str, text: str, *, inside: bool, told: bool
+) -> bool | None:
+    """For a number, a line of code or a word that the text has the beginning of: whether it is written again."""
+    if piece.isdigit() and sent.open:
+        return _numbered(sent, piece, text)
+    if sent.fenced and sent.line[:1].isspace() and sent.line.strip() and text.startswith(sent.line):
+        return True
+    if len(said) == 1 and inside and not spaceless(piece[0]):
+        return _finished(piece, text, told=told)
+    return None
 
 
 def _finished(piece: str, text: str, *, told: bool) -> bool:
@@ -124,6 +136,13 @@ def _refrain(sent: Sent, found: Follower, piece: str, place: int) -> bool:
     return sent.fold.count(sent.fold[found.start :]) >= 2
 
 
+def _line_goes_on(sent: Sent, text: str, cut: int) -> bool:
+    """Whether a line is another line, which begins alike and is longer."""
+    after = text[cut : cut + 40]
+    gap = after[: len(after) - len(after.lstrip(_signs(after)))]
+    return sent.signs.isspace() and "\n" in sent.signs and "\n" not in gap
+
+
 def _set_alike(sent: Sent, head: Folded, text: str, cut: int, piece: str, *, same: bool) -> bool:
     """Whether the continuation has the punctuation of what it would repeat."""
     before = set("".join(text[: _first(text, head)].split()))
@@ -139,7 +158,7 @@ def _set_alike(sent: Sent, head: Folded, text: str, cut: int, piece: str, *, sam
 
 
 def _signs(text: str) -> str:
-    return "".join({char for char in text if not (char.isalnum() or wordly(char))})
+    return "".join({char for char in text if not solid(char)})
 
 
 def _row(sent: Sent, text: str, cut: int) -> bool | None:
@@ -162,12 +181,7 @@ def is_letter_echo(sent: Sent, start: int, text: str, *, told: bool) -> bool:
     cells of a table and lines of code have few letters."""
     piece = sent.text[start:]
     tokens, cut = piece.split(), len(piece)
-    if (
-        0 < cut < len(text)
-        and wordly(text[cut])
-        and wordly(text[cut - 1])
-        and not (sent.open or spaceless(text[cut]))
-    ):
+    if not sent.open and solid(piece[-1]) and goes_on(text, cut):
         return False
     seen = sum(map(len, tokens))
     if not any(char.isalnum() for char in piece):
@@ -179,12 +193,25 @@ def is_letter_echo(sent: Sent, start: int, text: str, *, told: bool) -> bool:
     if row is not None:
         return row
     refrain = seen < _REFRAIN and sent.text.count(piece.strip()) >= 2
-    if sent.at_line and line and not told and (refrain or (sent.fenced and _few(piece))):
+    plain = (
+        sent.fenced and _few(piece) and _indent(before) == sent.line + text[: len(text) - len(text.lstrip())]
+    )
+    if sent.at_line and line and not told and (refrain or plain):
         return False
-    above = before.split()[-1:]
-    if (above == tokens[-1:] or text[cut:].split()[:1] == tokens[:1]) and len(tokens) < 6 and not told:
+    above, below = before.split()[-1:], text[cut:].split()[:1]
+    periodic = (above == tokens[-1:] and _lettered(above)) or (below == tokens[:1] and _lettered(below))
+    if periodic and len(tokens) < 6 and not told:
         return False
     return len(tokens) >= 3 and seen >= 4
+
+
+def _lettered(tokens: list[str]) -> bool:
+    return any(char.isalnum() for token in tokens for char in token)
+
+
+def _indent(before: str) -> str:
+    """The spaces before what comes next."""
+    return before[len(before.rstrip(" \t")) :]
 
 
 def _few(piece: str) -> bool:
@@ -205,7 +232,7 @@ def _enough(
     if said[0] in OFTEN and len(said) == 1:
         return _begun_anew(sent, place, text)
     if told:
-        return letters >= 3
+        return letters >= 3 and not sent.at_line
     if _begun_anew(sent, place, text):
         return True
     if sent.signs.strip() and not same:
@@ -246,8 +273,14 @@ def _nearly(sent: Sent, found: Follower, piece: str) -> bool:
     count = len(words(piece))
     if found.matched < 24 or count < 6:
         return False
-    if not found.changed or not (sent.at_line or sent.at_sentence):
+    if not found.changed:
         return True
+    if found.start and (sent.fenced or "\n" in piece):
+        # Code, rows and items are alike by nature.
+        return False
+    # Rows and items that are alike differ in their numbers.
     numbers = any(char.isdigit() for word in found.changed for char in word)
+    if not (sent.at_line or sent.at_sentence):
+        return not numbers or (found.start == 0 and count >= 20)
     lines = len([line for line in piece.split("\n") if line.strip()])
     return count >= 20 and not numbers and (lines >= 2 or found.start == 0)

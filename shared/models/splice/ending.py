@@ -3,7 +3,7 @@
 import re
 from functools import cached_property
 
-from shared.models.splice.scripts import Folded, fold, spaceless, wordly
+from shared.models.splice.scripts import Folded, fold, solid, spaceless, wordly
 
 TAIL = 2_400
 """Code points of the end against which a continuation is laid. The echoes of today's models are within 1,200."""
@@ -66,7 +66,7 @@ class Sent:
     def signs(self) -> str:
         """What stands behind the last letter."""
         at = len(self.text)
-        while at and not (self.text[at - 1].isalnum() or wordly(self.text[at - 1])):
+        while at and not solid(self.text[at - 1]):
             at -= 1
         return self.text[at:]
 

@@ -3,7 +3,7 @@
 import re
 
 from shared.models.splice.ending import Sent
-from shared.models.splice.scripts import han, spaceless, wordly
+from shared.models.splice.scripts import han, solid, spaceless, wordly
 from shared.models.splice.weight import COMMON
 
 _WORDS = re.compile(r"[^\W\d_]+")
@@ -91,9 +91,8 @@ def _spaces(sent: Sent, rest: str) -> str:
         # One space is no indentation: it is the space that models like to begin with.
         return bare if gap == " " else rest
     if text[-1].isspace():
-        if not sent.line.strip():
-            return rest if _MARK.match(bare) or len(gap) > 1 else bare
-        return bare
+        # Columns and indentations have several; between two words one of two is one too many.
+        return rest if len(gap) > 1 or text[-2:].isspace() or not sent.line.strip() else bare
     if (
         bare[0] in ".,)"
         and wordly(text[-1])
@@ -219,4 +218,4 @@ def _block(sent: Sent, rest: str) -> str:
 
 def _not_words(text: str) -> str:
     """All characters of a text that are no part of a word."""
-    return "".join({char for char in text if not (char.isalnum() or wordly(char))})
+    return "".join({char for char in text if not solid(char)})

@@ -6,11 +6,11 @@ from shared.core.leg import Join
 from shared.models.splice.echo import is_echo, is_letter_echo
 from shared.models.splice.ending import Sent
 from shared.models.splice.follow import SHORTEST, Follower
-from shared.models.splice.scripts import Folded, wordly
+from shared.models.splice.scripts import Folded, solid
 
 HORIZON = 320
 """Code points of a continuation, some 64 tokens, after which it is decided, but for one that has said nothing new."""
-_CERTAIN = 160
+_CERTAIN = 64
 """Folded code points in a row that are followed on, however long that takes."""
 _TOP = 24
 """Folded code points that a beginning must share before it counts as begun again."""
@@ -130,9 +130,9 @@ class Look:
         bare = after.lstrip()
         if not bare:
             return False
-        if after[0] == bare[0] and wordly(after[0]) and self._sent.open:
+        if solid(after[0]) and self._sent.open:
             return True
-        word = bare.lstrip("".join({char for char in bare if not (char.isalnum() or wordly(char))}))
+        word = bare.lstrip("".join({char for char in bare if not solid(char)}))
         return bool(word) and (len(word.split()) > 1 or word[-1:].isspace() or len(after) >= 32)
 
     def _overlap(self, found: Follower, text: str) -> Overlap:
@@ -161,6 +161,8 @@ class Look:
         if top.state == "grow" and final:
             return Overlap(len(text), "restarted")
         if top.state == "end":
+            return Nothing()
+        if sent.fenced:
             return Nothing()
         shared = sent.text[: sent.place(top.at)]
         if not sent.at_sentence or "# " in shared[:4]:

@@ -63,6 +63,13 @@ def _fence(sent: Sent, text: str, *, told: bool, json: bool, final: bool) -> int
         return 0
     if not found["end"] and not final:
         return None
+    top = text.lstrip()
+    line = len(top) - len(text) + found.end()
+    if sent.text.lstrip().startswith(top[: line + 12]):
+        if len(top) < line + 12 and not final:
+            return None
+        # It is the answer again, which begins with a fence.
+        return 0
     info = found["info"].strip().casefold()
     if json:
         opens = info in ("", "json") or info in _WRAPPER

@@ -46,6 +46,18 @@ def wordly(char: str) -> bool:
     return char in "_'’" or char.isalnum() or joins(char) or category(char) in ("So", "Cs")
 
 
+def solid(char: str) -> bool:
+    """`wordly`, but for signs that stand round words as well as in them."""
+    return char not in "_'’" and wordly(char)
+
+
+def goes_on(text: str, at: int) -> bool:
+    """Whether a word goes on at that place of a text."""
+    while text[at : at + 1] in ("_", "'", "’"):
+        at += 1
+    return at < len(text) and solid(text[at]) and not spaceless(text[at])
+
+
 @lru_cache(maxsize=8192)
 def folded(char: str) -> str:
     """What a character counts as where spelling is compared: letters and digits without case, width or form of
