@@ -13,7 +13,7 @@ import structlog
 
 from shared.chat import structured
 from shared.chat.order import ChatOrder
-from shared.chat.orders import Served, bounded, likely_tokens, routed, worst_case
+from shared.chat.orders import Served, bounded, routed, worst_case
 from shared.core.chunk import Text, Used
 from shared.core.faults import Conflict, OurFault
 from shared.core.ids import RunId, TenantId, TraceId, run_id, trace_of
@@ -150,7 +150,7 @@ class Answering:
             # No view: the end could not be written. The hold stands in for what was spent until it expires.
             if view is not None:
                 used = view.usage.input + view.usage.output
-                rest = rest_of(self._principal, desk.house, likely_tokens(self._order.prompt), used)
+                rest = rest_of(self._principal, desk.house, self._served.tokens, used)
                 desk.settlements.soon(tenant, self.run, view.cost, rest)
                 self.usage, self.cost = view.usage, None if view.unpriced else view.cost
 
@@ -239,7 +239,7 @@ class Chat:
         answering = Answering(self, principal, order, served, request)
         worst = worst_case(prompt, request, (*served.ladder, *served.finishers), self.clock.now())
         caps = caps_of(principal, self.house)
-        charges = charges_of(principal, self.house, likely_tokens(order.prompt))
+        charges = charges_of(principal, self.house, served.tokens)
         # An answer that must fit a schema may be asked for once more.
         most = Micros(worst * (2 if structured.wanted(order.prompt) and not order.stream else 1) * order.n)
         check_run(principal, self.house, most)

@@ -45,19 +45,22 @@ def likely_tokens(prompt: Prompt) -> int:
 @quick
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Who may answer, in order, who may finish what another began, and why it is they."""
+    """Who may answer, in order, who may finish what another began, why it is they, and about how many tokens the
+    prompt has."""
 
     ladder: tuple[ModelSpec, ...]
     finishers: tuple[ModelSpec, ...]
     why: Mapping[str, Any]
+    tokens: int
 
 
 def routed(catalogue: Catalogue, router: Router, order: ChatOrder, at: datetime) -> Served:
     """Who is to answer an order. Raises UnknownModel, BadRequest saying what it is that the model can't do, and
     Overloaded or Throttled where nobody who can is up."""
     prompt, need = order.prompt, catalogue.choice(order.model)
+    tokens = likely_tokens(prompt)
     size = Size(
-        likely_tokens(prompt),
+        tokens,
         min(prompt.max_output or _USUAL_OUTPUT, DEFAULT_OUTPUT),
         prompt.schema is not None or prompt.json_object,
         bool(prompt.tools),
@@ -68,10 +71,10 @@ def routed(catalogue: Catalogue, router: Router, order: ChatOrder, at: datetime)
         fitting(catalogue, order)
         raise _down(route, at)
     if need is not None:
-        return Served(route.rungs[:MOST_RUNGS], (), route.why)
+        return Served(route.rungs[:MOST_RUNGS], (), route.why, tokens)
     finishers = catalogue.finishers(route.rungs[0]) if order.fallback == "finish" else ()
-    fit = tuple(spec for spec in finishers if not _lack(spec, prompt)) if finishers else ()
-    return Served(route.rungs, fit, route.why)
+    fit = tuple([spec for spec in finishers if not _lack(spec, prompt, tokens - 1)])
+    return Served(route.rungs, fit, route.why, tokens)
 
 
 def _down(route: Route, at: datetime) -> ProviderFault:
@@ -86,7 +89,8 @@ def fitting(catalogue: Catalogue, order: ChatOrder) -> tuple[ModelSpec, ...]:
     """The models that can do what the prompt needs. Raises UnknownModel, or BadRequest saying what it is that the model
     can't do."""
     ladder = catalogue.candidates(order.model)
-    lacks = {spec.name: _lack(spec, order.prompt) for spec in ladder}
+    tokens = likely_tokens(order.prompt) - 1
+    lacks = {spec.name: _lack(spec, order.prompt, tokens) for spec in ladder}
     fit = tuple(spec for spec in ladder if not lacks[spec.name])
     if not fit:
         reason = lacks[ladder[0].name]
@@ -111,8 +115,7 @@ def worst_case(prompt: Prompt, request: bytes, specs: Sequence[ModelSpec], at: d
     return Micros(max((cost for cost, _ in found.values()), default=0))
 
 
-def _lack(spec: ModelSpec, prompt: Prompt) -> str:
-    tokens = prompt_size(prompt) // _BYTES_PER_TOKEN
+def _lack(spec: ModelSpec, prompt: Prompt, tokens: int) -> str:
     if tokens > spec.window:
         return f"has a context window of {spec.window} tokens; this prompt has about {tokens}"
     if prompt.tools and not spec.tools:
