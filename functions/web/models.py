@@ -1,5 +1,6 @@
-"""GET /v1/models: the catalogue in OpenAI's shape."""
+"""GET /v1/models: the catalogue in OpenAI's shape, with what each model can do and what it costs today."""
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -24,21 +25,28 @@ async def listed(request: Request, _caller: Caller) -> Response:
     """The models of the catalogue and the choices `auto`, `auto:cheap`, `auto:best`."""
     catalogue = engine(request).catalogue
     names = [name for name in catalogue.names() if name not in AUTO]
-    data = [*(_choice(name) for name in AUTO), *(_model(catalogue.get(name)) for name in names)]
+    now = _now(request)
+    data = [*(_choice(name) for name in AUTO), *(_model(catalogue.get(name), now) for name in names)]
     return Json({"object": "list", "data": data})
 
 
 @router.get("/v1/models/{model}", **describe("Model", "One model"))
 async def one(request: Request, model: str, _caller: Caller) -> Response:
     """One model by its name; 404 `model_not_found` where the catalogue has none of it."""
-    return Json(_choice(model) if model in AUTO else _model(engine(request).catalogue.get(model)))
+    if model in AUTO:
+        return Json(_choice(model))
+    return Json(_model(engine(request).catalogue.get(model), _now(request)))
 
 
 def _choice(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": _CREATED, "owned_by": "chatsmart"}
 
 
-def _model(spec: ModelSpec) -> dict[str, Any]:
+def _now(request: Request) -> datetime:
+    return engine(request).clock.now()
+
+
+def _model(spec: ModelSpec, now: datetime) -> dict[str, Any]:
     return {
         "id": spec.name,
         "object": "model",
@@ -46,4 +54,30 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
         "owned_by": spec.provider,
         "context_window": spec.window,
         "max_output_tokens": spec.max_output,
+        "abilities": [name for name, able in _abilities(spec).items() if able],
+        "pricing": _pricing(spec, now),
     }
+
+
+def _abilities(spec: ModelSpec) -> dict[str, bool]:
+    return {
+        "schema": spec.schema,
+        "tools": spec.tools,
+        "images": spec.images,
+        "sampling": spec.sampling,
+        "thinking": spec.thinks,
+        "search": spec.searches,
+        "prefill": spec.continues,
+        "resume": spec.resume,
+    }
+
+
+def _pricing(spec: ModelSpec, now: datetime) -> dict[str, str | None] | None:
+    """Dollars per million tokens, fees in dollars, as decimals; null where the model has no price today."""
+    try:
+        price = spec.price(now)
+    except LookupError:
+        return None
+    names = ("input", "output", "cache_read", "cache_write", "cache_write_1h", "request", "search")
+    found = ((name, getattr(price, name)) for name in names)
+    return {name: None if amount is None else f"{amount:f}" for name, amount in found}

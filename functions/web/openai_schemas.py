@@ -224,6 +224,8 @@ _MODEL = obj(
         "owned_by": TEXT,
         "context_window": COUNT,
         "max_output_tokens": COUNT,
+        "abilities": {"type": "array", "items": TEXT},
+        "pricing": nullable(OPEN) | {"description": "US dollars, decimals as text; null: no price today."},
     },
 )
 SCHEMAS: dict[str, Schema] = {

@@ -1,5 +1,6 @@
 """`chatsmart price`: what a call cost by the price book of its day, or that it has no price; and the book itself."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -9,7 +10,7 @@ from infra.cli.screen import put
 from infra.cli.trouble import Trouble
 from shared.config import BadSettings, Settings
 from shared.core.faults import UnknownModel
-from shared.core.model_spec import FOREVER, ModelSpec, Price
+from shared.core.model_spec import FOREVER, USUAL, ModelSpec, Price
 from shared.core.usage import Usage
 from shared.models.catalogue import MODELS, Catalogue
 from shared.models.prices import BadPrices, overridden
@@ -24,6 +25,16 @@ _NAMES = {
     "searches": ("searches",),
 }
 """Our names of the counts, and those of the API's usage object."""
+_TIERS = ("tier", "service_tier", "speed", "geo", "inference_geo")
+"""Words for how a call was served: each may have a price of its own."""
+_SAID = {
+    *(name for names in _NAMES.values() for name in names),
+    *_TIERS,
+    "search_context",
+    "search_context_size",
+}
+_SAID |= {"requests", "cost_micros", "reported_cost_micros", "provenance", "total", "total_tokens"}
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
 def _catalogue() -> Catalogue:
@@ -37,11 +48,13 @@ def _catalogue() -> Catalogue:
 
 def priced(row: Mapping[str, Any], catalogue: Catalogue) -> lines.Json:
     """`cost_micros`, or `unpriced` and a `reason`, for `model`, `at` and `usage`."""
-    name, at, (usage, requests) = (
-        lines.text(row, "model"),
-        moment(lines.text(row, "at")),
-        _usage(row.get("usage")),
-    )
+    name, at = lines.text(row, "model"), _at(lines.text(row, "at"))
+    if "usage" in row and row["usage"] is None:
+        return {"unpriced": True, "reason": "No usage was reported."}
+    usage, requests = _usage(row.get("usage"))
+    strange = sorted(key for key in row["usage"] if key not in _SAID and row["usage"][key])
+    if strange:
+        return {"unpriced": True, "reason": f"{', '.join(strange)} has no price."}
     try:
         spec = catalogue.get(name)
         if requests == 1:
@@ -54,8 +67,16 @@ def priced(row: Mapping[str, Any], catalogue: Catalogue) -> lines.Json:
         return {"unpriced": True, "reason": f"{error.args[0]}."}
 
 
+def _at(text: str) -> datetime:
+    """An RFC 3339 time: without its offset nobody knows which side of a price's change it is on. Raises
+    UnreadableLine."""
+    if _RFC3339.fullmatch(text) is None:
+        raise lines.UnreadableLine(f"'at' must be a time as in 2026-11-21T12:00:00Z, not {text[:40]!r}.")
+    return moment(text.upper())
+
+
 def moment(text: str) -> datetime:
-    """An RFC 3339 time. Raises UnreadableLine."""
+    """A time, or a day; of UTC where it does not say otherwise. Raises UnreadableLine."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -70,11 +91,14 @@ def _usage(value: Any) -> tuple[Usage, int]:
     if not isinstance(value, Mapping):
         raise lines.UnreadableLine("'usage' must be an object of counts.")
     counts: dict[str, Any] = {
-        field: next((_count(value, name) for name in names if name in value), 0)
+        field: _agreed({name: _count(value, name) for name in names if name in value})
         for field, names in _NAMES.items()
     }
-    reported = None if value.get("cost_micros") is None else _count(value, "cost_micros")
-    usage = Usage(**counts, reported_cost_micros=reported, tier=str(value.get("tier") or ""))
+    tier = "+".join(word for name in _TIERS for word in _word(value, name).split("+") if word not in USUAL)
+    context = _word(value, "search_context") or _word(value, "search_context_size")
+    usage = Usage(
+        **counts, reported_cost_micros=_reported(value), tier=tier, search_context=_unusual(context)
+    )
     if usage.cache_read + usage.cache_write > usage.input:
         raise lines.UnreadableLine(
             "'usage' reads and writes more cache than it has input; input counts those too."
@@ -82,6 +106,36 @@ def _usage(value: Any) -> tuple[Usage, int]:
     if usage.reasoning > usage.output or usage.cache_write_1h > usage.cache_write:
         raise lines.UnreadableLine("'usage' has a part that is larger than its whole.")
     return usage, _count(value, "requests") if "requests" in value else 1
+
+
+def _reported(value: Mapping[str, Any]) -> int | None:
+    """What the provider says it charged, where it does."""
+    found = {
+        name: _count(value, name)
+        for name in ("cost_micros", "reported_cost_micros")
+        if value.get(name) is not None
+    }
+    return _agreed(found) if found else None
+
+
+def _agreed(found: Mapping[str, int]) -> int:
+    """One count that may go by several names. Raises UnreadableLine where they contradict one another."""
+    if len(set(found.values())) > 1:
+        raise lines.UnreadableLine(
+            f"'usage' says two things: {', '.join(f'{n} {c}' for n, c in found.items())}."
+        )
+    return next(iter(found.values()), 0)
+
+
+def _word(value: Mapping[str, Any], name: str) -> str:
+    found = value.get(name)
+    if found is not None and not isinstance(found, str):
+        raise lines.UnreadableLine(f"'usage.{name}' must be a word, not {found!r}.")
+    return found or ""
+
+
+def _unusual(context: str) -> str:
+    return "" if context == "low" else context
 
 
 def _count(value: Mapping[str, Any], name: str) -> int:
@@ -151,7 +205,8 @@ def _notes(price: Price) -> list[str]:
         cliff = price.cliff
         notes.append(f"over {cliff.above} tokens of input: {cliff.input}x in, {cliff.output}x out")
     if price.request:
-        notes.append(f"+ {price.request.normalize()} a request")
+        more = "".join(f", {fee.normalize()} with {name} search context" for name, fee in price.contexts)
+        notes.append(f"+ {price.request.normalize()} a request{more}")
     if price.search:
         notes.append(f"+ {price.search.normalize()} a search")
     if price.cache_write_1h is not None:

@@ -46,8 +46,9 @@ class Price:
     """US dollars per million tokens, in force from `since` (incl.) until `until` (excl.).
 
     `request` is per call and `search` per search that the provider made for it, both in dollars. `cache_write` is for
-    the provider's usual lifetime (Anthropic's five minutes, OpenAI's thirty); `cache_write_1h` for an hour, where that
-    is priced apart. `source` and `verified_on` say who stated the row, and when it was last compared.
+    the provider's usual lifetime (Anthropic's five minutes, OpenAI's thirty); `cache_write_1h` for an hour. What is
+    None is not known, and makes a call that used it unpriced. `source` and `verified_on` say who stated the row, and
+    when it was last compared.
     """
 
     input: Decimal
@@ -58,12 +59,14 @@ class Price:
     cliff: Cliff | None = None
     since: datetime = ALWAYS
     until: datetime = FOREVER
-    search: Decimal = Decimal(0)
+    search: Decimal | None = None
     cache_write_1h: Decimal | None = None
     source: str = ""
     verified_on: date | None = None
     tiers: tuple[tuple[str, Decimal], ...] = ()
     """By how much tokens cost more on a service tier, at a speed or in a place that is not the usual one."""
+    contexts: tuple[tuple[str, Decimal], ...] = ()
+    """`request` where the provider searched with more context than usual, by its word for how much."""
     _most: "_Most" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -84,18 +87,31 @@ class Price:
 
     def dollars(self, usage: Usage, requests: int = 1) -> Decimal:
         """What `usage` costs, exactly. `requests` is over how many calls it is the sum of; a cliff goes by the sum.
-        Raises LookupError for a service tier without a price."""
+        Raises LookupError for a service tier, a cache lifetime, a search or a search context without a price."""
         more_in = more_out = Decimal(1)
         if self.cliff is not None and usage.input > self.cliff.above:
             more_in, more_out = self.cliff.input, self.cliff.output
         fresh = max(usage.input - usage.cache_read - usage.cache_write, 0)
         read = fresh * self.input + usage.cache_read * self.cache_read + usage.cache_write * self.cache_write
-        if usage.cache_write_1h and self.cache_write_1h is not None:
-            read += usage.cache_write_1h * (self.cache_write_1h - self.cache_write)
+        if usage.cache_write_1h:
+            read += usage.cache_write_1h * (
+                _known(self.cache_write_1h, "an hour in the cache") - self.cache_write
+            )
         tokens = (read * more_in + usage.output * self.output * more_out) / _MILLION
         if usage.tier:
             tokens *= self.factor(usage.tier)
-        return tokens + self.request * requests + self.search * usage.searches
+        fees = self.request
+        if usage.search_context and fees:
+            name = usage.search_context
+            fees = _known(dict(self.contexts).get(name), f"search context '{name}'")
+        fees *= requests
+        return tokens + (fees + _known(self.search, "a search") * usage.searches if usage.searches else fees)
+
+
+def _known(amount: Decimal | None, what: str) -> Decimal:
+    if amount is None:
+        raise LookupError(f"{what} has no price")
+    return amount
 
 
 def _most(price: Price) -> _Most:
@@ -166,8 +182,8 @@ class ModelSpec:
     def worst_case(self, input_tokens: int, output_tokens: int, at: datetime) -> Micros:
         """The most that a call of these sizes can cost: all of its input at the dearest rate that may apply.
 
-        Searches, hour-long cache writes and service tiers are left out: no request of ours asks a model that bills them
-        for any.
+        Searches, larger search contexts, hour-long cache writes and service tiers are left out: no request of ours asks
+        a model that bills them for any.
         """
         most = self.price(at)._most
         read, wrote = most.read, most.wrote

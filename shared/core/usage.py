@@ -33,6 +33,8 @@ class Usage:
     """Of `cache_write`, what is kept for an hour: dearer where that is priced apart."""
     tier: str = ""
     """The service tier, speed or place that the provider says it billed, several joined by `+`; empty for the usual."""
+    search_context: str = ""
+    """How much it searched for, where that is not the usual: Perplexity's `medium` or `high`."""
 
     def __add__(self, other: "Usage") -> "Usage":
         """Field by field; the weaker provenance of the two wins. `NO_USAGE` is the zero."""
@@ -53,6 +55,7 @@ class Usage:
             cache_write_1h=self.cache_write_1h + other.cache_write_1h,
             # A sum over tiers has none: what each call cost is added up, not worked out of the sum.
             tier=self.tier if self.tier == other.tier else "",
+            search_context=self.search_context if self.search_context == other.search_context else "",
         )
 
 

@@ -22,6 +22,7 @@ _GPT_CLIFF = Cliff(above=272_000, input=D(2), output=D("1.5"))
 _HAIKU_CLIFF = Cliff(above=100_000, input=D(5), output=D(5))
 _ARGON_DOUBLES = datetime(2026, 12, 1, tzinfo=UTC)
 _FLASH_DOUBLES = datetime(2027, 1, 1, tzinfo=UTC)
+_LITE_RETIRES = datetime(2027, 7, 21, tzinfo=UTC)
 _SOURCE, _VERIFIED = "LiteLLM and genai-prices", date(2026, 11, 21)
 _GEMINI_SEARCH = D("0.014")
 """Dollars for one search with Google, the free ones of a month left out."""
@@ -55,9 +56,20 @@ def _doubling(read: str, write: str, cached: str, when: datetime) -> tuple[Price
     return replace(before, until=when), after
 
 
+_GPT_TIERS = (("us", D("1.1")), ("eu", D("1.1")))
+"""Data kept in one region costs a tenth more. What the priority and flex tiers cost is not known."""
+
+
 def _gpt(name: str, prices: tuple[Price, ...]) -> ModelSpec:
     return ModelSpec(
-        name, "openai", "openai-chat", name, window=922_000, max_output=128_000, prices=prices, thinks=True
+        name,
+        "openai",
+        "openai-chat",
+        name,
+        window=922_000,
+        max_output=128_000,
+        prices=tuple(replace(price, tiers=_GPT_TIERS) for price in prices),
+        thinks=True,
     )
 
 
@@ -93,8 +105,11 @@ def _gemini(name: str, prices: tuple[Price, ...], max_output: int, *, thinks: bo
     )
 
 
-def _sonar(name: str, window: int, read: str, write: str, request: str) -> ModelSpec:
+def _sonar(name: str, window: int, read: str, write: str, *requests: str) -> ModelSpec:
+    """`requests`: the fee for little, medium and much search context. The searches themselves cost nothing more."""
     (tokens,) = _flat(read, write, read, read)
+    request, medium, high = map(D, requests)
+    contexts = (("medium", medium), ("high", high))
     return ModelSpec(
         name,
         "perplexity",
@@ -102,7 +117,7 @@ def _sonar(name: str, window: int, read: str, write: str, request: str) -> Model
         name,
         window=window,
         max_output=8_000,
-        prices=(replace(tokens, request=D(request)),),
+        prices=(replace(tokens, request=request, contexts=contexts, search=D(0)),),
         tools=False,
         sampling=True,
         searches=True,
@@ -125,9 +140,14 @@ HAIKU = _claude(
 )
 ARGON = _gemini("gemini-4-argon", _doubling("2", "10", "0.10", _ARGON_DOUBLES), 1_000_000)
 FLASH = _gemini("gemini-3.8-flash", _doubling("0.75", "3.75", "0.075", _FLASH_DOUBLES), 64_000)
-FLASH_LITE = _gemini("gemini-3.5-flash-lite", _flat("0.30", "2.50", "0.03", "0.30"), 64_000, thinks=False)
-SONAR_PRO = _sonar("sonar-pro", 200_000, "3", "15", "0.006")
-SONAR = _sonar("sonar", 128_000, "1", "1", "0.005")
+FLASH_LITE = _gemini(
+    "gemini-3.5-flash-lite",
+    tuple(replace(price, until=_LITE_RETIRES) for price in _flat("0.30", "2.50", "0.03", "0.30")),
+    64_000,
+    thinks=False,
+)
+SONAR_PRO = _sonar("sonar-pro", 200_000, "3", "15", "0.006", "0.010", "0.014")
+SONAR = _sonar("sonar", 128_000, "1", "1", "0.005", "0.008", "0.012")
 GPU = GpuRate(D("4.54"), D(3_400), D(2_560), busy=D("0.5"))
 """One H200 for Llama 70B in FP8, an estimate until our own pool is measured.
 

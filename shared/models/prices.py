@@ -46,7 +46,8 @@ def overridden(models: Iterable[ModelSpec], path: Path) -> tuple[ModelSpec, ...]
     The file is `{"model": [{"since", "until", "input", "output", "cache_read", "cache_write", "cache_write_1h",
     "request", "search", "cliff": {"above", "input", "output"}, "source", "verified_on"}, …]}`: dollars per million
     tokens (`request` and `search` per event), numbers or strings of digits; `input` and `output` must be there, cache
-    prices are `input` where they are missing, dates are RFC 3339 or plain days of UTC. Raises BadPrices.
+    prices are `input` where they are missing, `search` is the catalogue's, dates are RFC 3339 or plain days of UTC.
+    Raises BadPrices.
     """
     specs = {spec.name: spec for spec in models}
     for name, rows in _read(path).items():
@@ -56,9 +57,9 @@ def overridden(models: Iterable[ModelSpec], path: Path) -> tuple[ModelSpec, ...]
             raise BadPrices(f"{path}: '{name}' must have a list of at least one row.")
         prices = tuple(_row(row, f"{path}: {name}, row {at}") for at, row in enumerate(rows, 1))
         _apart(prices, f"{path}: {name}")
-        # By how much a tier is dearer stands in the catalogue alone.
-        tiers = specs[name].prices[-1].tiers
-        specs[name] = replace(specs[name], prices=tuple(replace(price, tiers=tiers) for price in prices))
+        specs[name] = replace(
+            specs[name], prices=tuple(_rest(price, specs[name].prices[-1]) for price in prices)
+        )
     return tuple(specs.values())
 
 
@@ -92,13 +93,22 @@ def _row(row: Any, where: str) -> Price:
         cache_write=amounts.get("cache_write", amounts["input"]),
         cache_write_1h=amounts.get("cache_write_1h"),
         request=amounts.get("request", Decimal(0)),
-        search=amounts.get("search", Decimal(0)),
+        search=amounts.get("search"),
         cliff=_cliff(row.get("cliff"), f"{where}: 'cliff'"),
         since=_moment(row.get("since"), f"{where}: 'since'") or ALWAYS,
         until=_moment(row.get("until"), f"{where}: 'until'") or FOREVER,
         source=str(row.get("source") or "price file"),
         verified_on=verified.date() if verified else None,
     )
+
+
+def _rest(price: Price, was: Price) -> Price:
+    """A row of a file with what stands in the catalogue alone: by how much a tier is dearer and, where a request costs
+    the same in both, what it costs with more search context. Where the file has no price for a search, the catalogue's
+    holds."""
+    contexts = was.contexts if price.request == was.request else ()
+    search = was.search if price.search is None else price.search
+    return replace(price, tiers=was.tiers, contexts=contexts, search=search)
 
 
 def _amount(value: Any, where: str) -> Decimal:

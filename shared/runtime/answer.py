@@ -87,11 +87,13 @@ def from_row(row: dict[str, Any]) -> Piece:
 
 
 def usage_row(usage: Usage) -> list[Any]:
-    """Usage as a JSON list, field by field; the last two, which few calls have, only where they say something."""
+    """Usage as a JSON list, field by field; the last three, which few calls have, only where they say something."""
     row: list[Any] = [
         usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning, usage.searches,
         usage.reported_cost_micros, usage.provenance,
     ]  # fmt: skip
+    if usage.search_context:
+        return [*row, usage.cache_write_1h, usage.tier, usage.search_context]
     if usage.tier:
         return [*row, usage.cache_write_1h, usage.tier]
     return [*row, usage.cache_write_1h] if usage.cache_write_1h else row

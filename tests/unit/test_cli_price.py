@@ -44,6 +44,13 @@ def cost(**row: Any) -> dict[str, Any]:
         ("sonar", NOW, {"input": 1000, "output": 1000}, 7_000),
         ("sonar-pro", NOW, {"input": 1000, "output": 1000, "requests": 3}, 36_000),
         ("sonar", NOW, {"input": 1, "output": 1, "cost_micros": 1234}, 1234),
+        ("sonar", NOW, {"input": 1000, "output": 1000, "search_context_size": "low", "searches": 9}, 7_000),
+        ("sonar", NOW, {"input": 1000, "output": 1000, "search_context_size": "medium"}, 10_000),
+        ("sonar-pro", NOW, {"input": 0, "output": 0, "search_context": "high", "requests": 2}, 28_000),
+        ("claude-opus-5-5", NOW, {"input": 1000, "speed": "fast", "inference_geo": "us"}, 8_800),
+        ("gpt-6-luna", NOW, {"input": 1000, "service_tier": "default", "geo": "eu"}, 110),
+        ("gemini-3.5-flash-lite", "2027-07-20T23:59:59Z", {"input": 1000, "output": 0}, 300),
+        ("gpt-6-luna", "2026-11-21t12:00:00z", {"input": 10, "input_tokens": 10, "total_tokens": 10}, 1),
         ("gemini-3.8-flash", NOW, {"input": 0, "output": 0, "searches": 2}, 28_000),
         ("gpt-6.1-sol", NOW, {"input_tokens": 1000, "cache_read_tokens": 500, "output_tokens": 10}, 1_150),
     ],
@@ -59,10 +66,24 @@ def test_a_call_costs_what_its_day_says(model: str, at: str, usage: dict[str, in
         ({"model": "gpt-99", "at": NOW, "usage": {"input": 1}}, "gpt-99"),
         ({"model": "gpt-6-luna", "at": "1999-01-01T00:00:00Z", "usage": {"input": 1}}, "no price at 1999"),
         ({"model": "gpt-6-luna", "at": NOW, "usage": {"input": 1, "tier": "priority"}}, "priority"),
+        ({"model": "gpt-6-luna", "at": NOW, "usage": {"input": 1, "service_tier": "flex"}}, "flex"),
+        (
+            {"model": "gemini-3.5-flash-lite", "at": "2027-07-21T00:00:00Z", "usage": {"input": 1}},
+            "no price at",
+        ),
+        ({"model": "claude-opus-5-5", "at": NOW, "usage": {"input": 1, "searches": 1}}, "a search"),
+        (
+            {"model": "gpt-6.1-sol", "at": NOW, "usage": {"input": 9, "cache_write": 9, "cache_write_1h": 9}},
+            "an hour",
+        ),
+        ({"model": "gpt-6.1-sol", "at": NOW, "usage": {"input": 9, "cache_write_12h": 9}}, "cache_write_12h"),
+        ({"model": "gpt-6.1-sol", "at": NOW, "usage": {"input": 9, "audio_tokens": 9}}, "audio_tokens"),
+        ({"model": "sonar", "at": NOW, "usage": {"input": 9, "search_context": "huge"}}, "huge"),
+        ({"model": "sonar", "at": NOW, "usage": None}, "No usage"),
     ],
 )
 def test_what_is_unknown_is_unpriced_and_never_nothing(row: dict[str, Any], why: str) -> None:
-    """An unknown model, day or tier."""
+    """An unknown model, day or tier, and whatever else was used that has no price."""
     found = cost(**row)
     assert found["unpriced"] is True
     assert why in found["reason"]
@@ -73,6 +94,10 @@ def test_what_is_unknown_is_unpriced_and_never_nothing(row: dict[str, Any], why:
     ("row", "why"),
     [
         ({"model": "sonar", "at": "soon", "usage": {}}, "'at'"),
+        ({"model": "sonar", "at": "2026-11-21", "usage": {}}, "'at'"),
+        ({"model": "sonar", "at": "2026-11-21T12:00:00", "usage": {}}, "'at'"),
+        ({"model": "sonar", "at": NOW, "usage": {"input": 1, "input_tokens": 2}}, "two things"),
+        ({"model": "sonar", "at": NOW, "usage": {"input": 1, "tier": 5}}, "usage.tier"),
         ({"model": "sonar", "at": NOW, "usage": {"input": -1}}, "usage.input"),
         ({"model": "sonar", "at": NOW, "usage": {"input": 1.5}}, "usage.input"),
         ({"model": "sonar", "at": NOW, "usage": {"input": True}}, "usage.input"),

@@ -21,7 +21,7 @@ from shared.adapters.llm.openai_chat import headers, tool_choice
 from shared.adapters.llm.wire import Decoder, Encoded, Json, Wire, bearer, word
 from shared.core.chunk import Chunk, Citation, Finish, Reasoning, Refusal, Text, ToolCallPart, Used
 from shared.core.faults import Rejected
-from shared.core.model_spec import ModelSpec
+from shared.core.model_spec import USUAL, ModelSpec
 from shared.core.prompt import Message, Prompt, Tool, ToolCall
 from shared.core.usage import Usage
 from shared.ports.provider import WireRequest
@@ -168,6 +168,12 @@ def usage_of(report: Mapping[str, Any]) -> Usage:
     )
 
 
+def _billed(report: Mapping[str, Any], response: Json) -> Usage:
+    """The counts, and the service tier where it is not the usual one: it has a price of its own."""
+    found, tier = usage_of(report), word(response.get("service_tier"))
+    return found if tier in USUAL else replace(found, tier=tier)
+
+
 class ResponsesDecoder(Decoder):
     """Folds a response. Text, refusal and arguments are remembered by length, to take the rest from the last event."""
 
@@ -216,14 +222,14 @@ class ResponsesDecoder(Decoder):
         for index, item in enumerate(data.get("output") or ()):
             self._item(index, item, out)
         if usage := data.get("usage"):
-            out.append(Used(usage_of(usage)))
+            out.append(Used(_billed(usage, data)))
         self.finish = self._finish(data)
 
     def _lifecycle(self, kind: str, response: Json, out: list[Chunk]) -> None:
         if kind in ("response.completed", "response.incomplete", "response.failed", "response.cancelled"):
             if error := response.get("error"):
                 if usage := response.get("usage"):
-                    out.append(Used(usage_of(usage)))
+                    out.append(Used(_billed(usage, response)))
                 raise failure(error, status=200, code=self.code(error), headers={})
             self.whole(response, out)
             self.over(out)

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.adapters.llm import jsontext, said, schemas
 from shared.adapters.llm.openai_chat import ChatDecoder, headers, message, usage_of
-from shared.adapters.llm.wire import Encoded, Json, Wire, bearer
+from shared.adapters.llm.wire import Encoded, Json, Wire, bearer, word
 from shared.core.chunk import Chunk
 from shared.core.faults import Rejected
 from shared.core.model_spec import ModelSpec
@@ -83,6 +83,7 @@ class PerplexityDecoder(ChatDecoder):
             output=counted.output + apart,
             reasoning=reasoning,
             searches=int(report.get("num_search_queries") or 0),
+            search_context="" if (context := word(report.get("search_context_size"))) == "low" else context,
             reported_cost_micros=_micros(cost.get("total_cost")),
         )
 
