@@ -156,8 +156,11 @@ REMARKS: list[Row] = [
         "Of course, nobody did it: it rained.",
         "They agreed. Of course, nobody did it: it rained.",
     ),
-    (
-        "She stopped. ",
+    ("He drank ", "the rest of it: two cups.", "He drank the rest of it: two cups."),
+    ("It is a ", "continuation of the text you have.\nMore.", "It is a continuation of the text you have.\nMore."),
+    ("| splice | the ", "continuation of the rest |\n| step |", "| splice | the continuation of the rest |\n| step |"),
+    ("茶会变凉。", "接下来，水会继续变凉：因为热量散失。", "茶会变凉。接下来，水会继续变凉：因为热量散失。"),
+    ("She stopped. ",
         "Here is where the road ends: at the sea.",
         "She stopped. Here is where the road ends: at the sea.",
     ),

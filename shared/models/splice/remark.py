@@ -139,11 +139,10 @@ def _remark(said: str, end: str, *, whole: bool, line: bool) -> bool:
     rest = bare[ack.end() :].lstrip(" ,.!—–-，。！、") if ack else bare
     if not rest:
         return ack is not None and line and not end.strip(".!。！)]*:：") and not end.startswith("...")
-    if (
-        not whole
-        and len(rest.split()) <= 24
-        and _NAMES.search(rest)
-        and _begins(rest.casefold()) is not False
-    ):
+    if not line and (not rest.isascii() or rest.casefold().startswith("the ")):
+        # What goes on in its line may be the sentence itself: "the rest: two cups".
+        return False
+    named = not whole and line and end.startswith((":", "：", "...", "…"))
+    if named and len(rest.split()) <= 24 and _NAMES.search(rest) and _begins(rest.casefold()) is not False:
         return True
     return _SET.fullmatch(rest) is not None and bool(_NAMES.search(rest))
