@@ -90,8 +90,10 @@ def _sign_off(answer: httpx.Response, own: Json) -> None:
     head = answer.headers
     cost = dollars(own["cost_micros"]) if "cost_micros" in own else ""
     trace = own.get("trace") or head.get("x-chatsmart-trace", "")
+    joins = [f"finished by {join.get('model')}" for join in own.get("spliced") or ()]
     parts = [
         head.get("x-chatsmart-model", ""),
+        *joins,
         cost,
         "simulated" if own.get("simulated") else "",
         f"trace {trace}",

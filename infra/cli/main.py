@@ -178,6 +178,39 @@ def providers(
     run(quarantine, why, release, as_json=as_json, url=url, key=key)
 
 
+_simulate = typer.Typer(
+    no_args_is_help=True, help="Make simulated providers fail, and watch what readers see."
+)
+app.add_typer(_simulate, name="simulate")
+
+
+@_simulate.command("fail")
+def simulate_fail(
+    provider: Annotated[
+        str, typer.Argument(help="openai, anthropic, gemini, perplexity, llama, or '*' for all.")
+    ],
+    kind: Annotated[
+        str, typer.Option(help="reset, cut, stall, status, malformed, error_event, refuse …")
+    ] = "reset",
+    after: Annotated[int, typer.Option(help="Pieces of the answer that still come.")] = 20,
+    status: Annotated[int, typer.Option(help="With --kind status: which.")] = 503,
+    times: Annotated[int | None, typer.Option(help="How many calls; left out, all until `heal`.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make calls of a simulated provider fail, on the wire."""
+    from infra.cli.simulate import fail
+
+    fail(provider, kind, after=after, status=status, times=times, as_json=as_json)
+
+
+@_simulate.command("heal")
+def simulate_heal(as_json: AsJson = False) -> None:
+    """End all failures."""
+    from infra.cli.simulate import heal
+
+    heal(as_json=as_json)
+
+
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check this installation; exit 1 where something is wrong."""

@@ -28,6 +28,8 @@ class Server:
 
     url: str
     pid: int
+    simulator: str = ""
+    """Where its simulated providers are; empty where all are real."""
 
 
 def local_home() -> Path:
@@ -41,7 +43,7 @@ def running(home: Path) -> Server | None:
     """The server that `chatsmart up` left word of; None where there is none or its process is gone."""
     try:
         note = json.loads((home / SERVER_FILE).read_text("utf-8"))
-        server = Server(str(note["url"]), int(note["pid"]))
+        server = Server(str(note["url"]), int(note["pid"]), str(note.get("simulator", "")))
         since = float(note.get("born", 0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

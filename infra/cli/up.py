@@ -99,7 +99,7 @@ async def _work(settings: Settings, sock: socket.socket, stop: asyncio.Event, as
         from infra.cli.serving import serving
 
         task = await stack.enter_async_context(serving(settings, sock))
-        stack.enter_context(_note(settings.home, url(sock)))
+        stack.enter_context(_note(settings.home, url(sock), _origin(settings)))
         _tell(Running(url(sock), home.key, settings), as_json)
         told = asyncio.create_task(stop.wait())
         await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -143,12 +143,19 @@ def _import_web() -> None:
     import infra.cli.serving  # noqa: F401
 
 
+def _origin(settings: Settings) -> str:
+    """Where the simulated providers are; empty where all are real."""
+    found = next((one.base_url for one in settings.upstreams.values() if one.simulated), "")
+    return "/".join(found.split("/", 3)[:3])
+
+
 @contextmanager
-def _note(home: Path, address: str) -> Iterator[None]:
+def _note(home: Path, address: str, simulator: str) -> Iterator[None]:
     """Word of this server for other commands on this machine; taken back at the end."""
     path = home / SERVER_FILE
     fresh = path.with_name(f"{SERVER_FILE}.{os.getpid()}")
-    fresh.write_text(json.dumps({"url": address, "pid": os.getpid(), "born": born(os.getpid())}), "utf-8")
+    note = {"url": address, "pid": os.getpid(), "born": born(os.getpid()), "simulator": simulator}
+    fresh.write_text(json.dumps(note), "utf-8")
     fresh.replace(path)
     try:
         yield

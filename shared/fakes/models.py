@@ -28,7 +28,8 @@ READ, PER_PIECE = 100, 10
 class Rule:
     """What a model answers to prompts that hold `when` (any prompt: the empty string).
 
-    `pieces` are texts or chunks; with a `join` they go on from what a broken leg had shown. `fault` is raised after `after` of them; `model` limits the rule to one rung, `times`
+    `pieces` are texts or chunks; with a `join` they go on from what a broken leg had shown.
+    `fault` is raised after `after` of them; `model` limits the rule to one rung, `times`
     to so many legs. `start` and `between` are silences in seconds; without `between` all pieces come in one read.
     """
 

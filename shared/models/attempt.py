@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.core.chunk import Chunk, Ended, Finish, Reasoning, Refusal, Text, ToolCallPart, Used
@@ -187,11 +187,5 @@ class Attempt:
         if self.reply is None or not (self._size or self.ended_by):
             return Usage(provenance="absent") if self.usage is None else self.usage
         reported = self.usage or Usage(input=len(self.request.body) // _CHARS_PER_TOKEN)
-        return Usage(
-            input=reported.input,
-            cache_read=reported.cache_read,
-            cache_write=reported.cache_write,
-            output=max(reported.output, -(-self._size // _CHARS_PER_TOKEN)),
-            reasoning=reported.reasoning,
-            provenance="estimated",
-        )
+        wrote = max(reported.output, -(-self._size // _CHARS_PER_TOKEN))
+        return replace(reported, output=wrote, reported_cost_micros=None, provenance="estimated")

@@ -26,6 +26,8 @@ from shared.ports.provider import Provider, WireRequest
 
 __all__ = ["Failover", "Limits"]
 _GONE = 404
+_PROBE_PATIENCE = 1000
+"""Milliseconds after which a call that tries a model that was down asks the next one as well."""
 _MOST_LEGS = 8
 """Legs of one answer: more than any sensible ladder needs, an end for a way that leads in circles."""
 
@@ -75,8 +77,8 @@ class Answering:
     """One call on its way through its rungs. `fault` is why the leg before ended."""
 
     __slots__ = (
-        "_asked", "_call", "_closed_until", "_deadline", "_first", "_house", "_number", "_open", "_resumed", "_route",
-        "_rungs", "_shown", "_skipped", "fault",
+        "_asked", "_call", "_closed_until", "_deadline", "_first", "_house", "_number", "_open", "_probe", "_resumed",
+        "_route", "_rungs", "_shown", "_skipped", "fault",
     )  # fmt: skip
 
     def __init__(self, house: Failover, call: Call) -> None:
@@ -87,7 +89,7 @@ class Answering:
         self._shown = Shown(call.prompt)
         self._number = 0
         self._asked: set[str] = set()
-        self._resumed = False
+        self._probe = self._resumed = False
         self._skipped: dict[str, str] = {}
         self._closed_until: list[datetime] = []
         self._open: list[Attempt] = []
@@ -245,11 +247,13 @@ class Answering:
     async def _may(self, spec: ModelSpec) -> bool:
         """Whether a model may be asked now: its breaker is closed, or this call is the one that tries it."""
         standing = self._house.health.standing(spec)
+        self._probe = False
         if standing.state == "closed":
             return True
         now = self._house.clock.now()
         due = standing.until is not None and standing.until <= now
         if standing.state == "open" and due and await self._house.health.probe(spec):
+            self._probe = True
             return True
         self._skipped[spec.name] = standing.why or f"{spec.name} is {standing.state}"
         if standing.until is not None:
@@ -284,9 +288,13 @@ class Answering:
 
     async def _rival(self, attempt: Attempt) -> tuple[Attempt, Way, float] | None:
         """Who is asked as well where `attempt` is slow to begin, and after how many seconds."""
-        if not self._call.hedge or attempt.number > 1 or not self._rungs:
+        probe, self._probe = self._probe, False
+        if not (self._call.hedge or probe) or attempt.number > 1 or not self._rungs:
             return None
         patience = self._house.health.standing(attempt.spec).first_token_p95_ms
+        if probe:
+            # Whoever tries a model that was down must not wait out its silence.
+            patience = min(patience or _PROBE_PATIENCE, _PROBE_PATIENCE)
         found = None if patience is None else await self._next()
         return None if found is None or patience is None else (*found, patience / 1000)
 

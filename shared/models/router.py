@@ -111,9 +111,6 @@ class Router:
             else:
                 fit.sort()
             fit = _apart(fit)
-        due = [rung for rung in fit if rung[4].state != "closed"]
-        if due:
-            fit = [rung for rung in fit if rung[4].state == "closed"] + due
         order = [
             [row.spec.name, cost, row.quality, standing.first_token_p95_ms, standing.state]
             for cost, _, _, row, standing, _ in fit

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -377,3 +378,16 @@ async def test_a_response_that_is_gone_is_gone_on_with_by_another() -> None:
     found = await items(models, replace(CALL, ladder=(kept, FLASH_LITE)))
     assert text(found) == "One two three four."
     assert [(one.leg, one.how) for one in splices(found)] == [(3, "continued")]
+
+
+async def test_whoever_tries_a_model_that_was_down_does_not_wait_for_it() -> None:
+    """The call that takes the probe asks the next rung as well after a second at most: one caller a minute would else
+    wait out the whole silence of a dead model."""
+    models, provider = over([5.0, Text("late"), *USED], [Text("quick"), *USED])
+    models.limits = Limits()
+    assert isinstance(models.health, MemoryHealth)
+    due = models.clock.now() - timedelta(seconds=1)
+    models.health.put(HAIKU.name, Standing(state="open", until=due, first_token_p95_ms=50))
+    found = await items(models)
+    assert text(found) == "quick"
+    assert provider.asked == [HAIKU.name, FLASH_LITE.name]
