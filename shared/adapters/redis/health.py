@@ -242,7 +242,7 @@ class RedisHealth:
         self._draw(answer)
         if self._away:
             self._away = False
-            _LINES.info("health_shared_again")
+            _LINES.warning("health_shared_again")
 
     def _missed(self, batch: _Batch | None, error: Exception) -> None:
         if batch is not None and batch.since < self._clock.monotonic() - _STALE:
