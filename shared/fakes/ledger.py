@@ -39,6 +39,12 @@ class _Account:
     def held(self, subject: _Subject, but: RunId | None = None) -> int:
         return sum(hold.amount for run, hold in self.holds.items() if run != but and subject in hold.subjects)
 
+    def forget(self) -> None:
+        """Have all figures asked for anew."""
+        self.spent.clear()
+        for figure in self.asked:
+            self.asked[figure] += 1
+
 
 async def _nothing(_tenant: TenantId, _since: datetime, _until: datetime, _key: str | None) -> Micros:
     return ZERO
@@ -90,9 +96,7 @@ class MemoryLedger:
         hold = account.holds.pop(run, None)
         if hold is None:
             if spent:
-                account.spent.clear()
-                for figure in account.asked:
-                    account.asked[figure] += 1
+                account.forget()
             return False
         for figure in ((period, subject) for period in hold.periods for subject in hold.subjects):
             if figure in account.spent:
@@ -152,7 +156,11 @@ class MemoryLedger:
 
     def _lapsed(self, tenant: TenantId) -> _Account:
         account, now = self._accounts[tenant], self._clock.now()
-        account.holds = {run: hold for run, hold in account.holds.items() if hold.lapses > now}
+        lapsed = [run for run, hold in account.holds.items() if hold.lapses <= now]
+        for run in lapsed:
+            del account.holds[run]
+        if lapsed:
+            account.forget()  # whoever was to settle them may have ended them before it was killed
         return account
 
     async def _known(self, tenant: TenantId, caps: Sequence[Cap]) -> _Account:

@@ -21,7 +21,7 @@ class Balance:
 
 class Ledger(Protocol):
     """Holds, settlements and rates. A hold ends exactly once, by `settle`; an abandoned one (a killed process)
-    lapses."""
+    lapses, and the tenant's figures are then rebuilt from the log, which alone knows what its run came to."""
 
     async def hold(
         self,

@@ -25,6 +25,8 @@ end
 local function whole(number) return string.format('%.0f', number) end
 """
 
+# A process that was killed after its run had ended never settled it: what that cost is in Postgres' account only, so
+# all figures go with a hold that lapses.
 _LAPSE = """
 local holds, expiries, held, spent = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local function words_of(line)
@@ -45,25 +47,29 @@ local function drop(which, line)
   redis.call('ZREM', expiries, which)
   return words
 end
-for _, which in ipairs(redis.call('ZRANGEBYSCORE', expiries, '-inf', whole(now))) do
-  drop(which, redis.call('HGET', holds, which))
-end
-"""
-
-_MARK = """
 local function mark(figure)
   local fresh = whole(now) .. '.' .. redis.call('HINCRBY', spent, 'asked', 1)
   redis.call('HSET', spent, '?' .. figure, fresh)
   redis.call('EXPIRE', spent, 70 * 86400)
   return fresh
 end
+local function forget()
+  for _, name in ipairs(redis.call('HKEYS', spent)) do
+    if string.sub(name, 1, 1) == '?' then mark(string.sub(name, 2))
+    elseif name ~= 'asked' then redis.call('HDEL', spent, name) end
+  end
+end
+local lapsed = redis.call('ZRANGEBYSCORE', expiries, '-inf', whole(now))
+for _, which in ipairs(lapsed) do
+  local line = redis.call('HGET', holds, which)
+  if line then drop(which, line) else redis.call('ZREM', expiries, which) end
+end
+if #lapsed > 0 then forget() end
 """
 
 # Each cap is six arguments: period, subject, micro-dollars or '' for no limit, '' or spent by Postgres' account, the
 # mark before that was asked, and the oldest period of that kind worth keeping.
-_KNOWN = (
-    _MARK
-    + """
+_KNOWN = """
 local function sweep(length, oldest)
   for _, name in ipairs(redis.call('HKEYS', spent)) do
     local period = string.match(name, '^%??([%d-]+)|')
@@ -90,7 +96,6 @@ local function unknown(first, count)
   if #lacking > 0 then return 'unknown ' .. table.concat(lacking, ' ') end
 end
 """
-)
 
 # Each charge is three arguments: units, microseconds a unit, microseconds a burst. Its rate is KEYS[base + i].
 # A debt is what a settlement took beyond the burst; an hour of it is the most that is ever waited for.
@@ -184,7 +189,6 @@ return told({'held'}, rates)
 SETTLE = (
     _NOW
     + _LAPSE
-    + _MARK
     + _RATES
     + """
 local line = redis.call('HGET', holds, ARGV[2])
@@ -205,11 +209,7 @@ if line then
   take(4, looked(4, 5, tonumber(ARGV[4])))
   return '1'
 end
-if ARGV[3] == '0' then return '0' end
-for _, name in ipairs(redis.call('HKEYS', spent)) do
-  if string.sub(name, 1, 1) == '?' then mark(string.sub(name, 2))
-  elseif name ~= 'asked' then redis.call('HDEL', spent, name) end
-end
+if ARGV[3] ~= '0' then forget() end
 return '0'
 """
 )
