@@ -20,7 +20,7 @@ from functions.web.principal import Principals
 from functions.web.reply import dumps
 from functions.web.sse import HEADERS as STREAM_HEADERS
 from shared.chat.order import ChatOrder
-from shared.core.faults import Cut, Fault
+from shared.core.faults import CallerFault, Cut, Fault
 from shared.core.ids import begun_at
 from shared.core.leg import Restarted, Spliced
 from shared.core.tenant import Principal
@@ -52,10 +52,8 @@ class Generation(Generic[A]):
     async def _answer(
         self, scope: Scope, principal: Principal, raw: bytes, receive: Receive, send: Send
     ) -> None:
-        asked = self._dialect.read(body.parse(raw))
-        order = ChatOrder(asked.model, asked.prompt, asked.stream, asked.n, asked.fallback)
         async with Departure(receive) as departure:
-            answering = await opened(self._services, scope, principal, order)
+            asked, answering = await self._opened(scope, principal, raw)
             if answering.remaining:
                 limits.note(scope, answering.remaining)
             else:  # told again out of the log: nothing was held, which would have charged it
@@ -72,6 +70,19 @@ class Generation(Generic[A]):
                 await answering.aclose()
         if not departure.gone:
             await send({"type": "http.response.body", "body": last})
+
+    async def _opened(self, scope: Scope, principal: Principal, raw: bytes) -> "tuple[A, Answering | Retold]":
+        """What was asked, and its answer. One refused before its hold is charged here, as any other is."""
+        try:
+            asked = self._dialect.read(body.parse(raw))
+            order = ChatOrder(asked.model, asked.prompt, asked.stream, asked.n, asked.fallback)
+            return asked, await opened(self._services, scope, principal, order)
+        except Fault as fault:
+            if fault.remaining:
+                limits.note(scope, fault.remaining)
+            elif isinstance(fault, CallerFault):
+                await limits.admit(scope, principal, self._services.ledger, self._services.settings.limits)
+            raise
 
     def _envelope(self, answering: "Answering | Retold") -> Envelope:
         return Envelope(

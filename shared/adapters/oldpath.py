@@ -112,6 +112,7 @@ class HttpOldPath:
                     data=body,
                     headers=headers,
                     allow_redirects=False,
+                    timeout=self._patience(request.head_seconds),
                     skip_auto_headers=("user-agent", "accept", "accept-encoding", "content-type"),
                 )
         except aiohttp.ClientConnectorError as error:
@@ -139,13 +140,19 @@ class HttpOldPath:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            timeout=aiohttp.ClientTimeout(
-                total=limits.total, sock_connect=limits.connect, sock_read=limits.silence
-            ),
             max_field_size=32 * 1024,
             max_line_size=32 * 1024,
         )
         return self._session
+
+    def _patience(self, head: float) -> "aiohttp.ClientTimeout":
+        """Of one request. To aiohttp the wait for the head is silence too, so that is never cut shorter than asked."""
+        import aiohttp
+
+        limits = self._limits
+        return aiohttp.ClientTimeout(
+            total=limits.total, sock_connect=limits.connect, sock_read=max(limits.silence, head)
+        )
 
     def _socket(self, found: Any) -> socket.socket:
         """aiohttp asks for a socket for each address that it is about to connect to."""

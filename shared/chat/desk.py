@@ -15,7 +15,7 @@ from shared.chat import structured
 from shared.chat.order import ChatOrder
 from shared.chat.orders import Served, bounded, routed, worst_case
 from shared.core.chunk import Text, Used
-from shared.core.faults import Conflict, OurFault
+from shared.core.faults import Conflict, Fault, OurFault
 from shared.core.ids import RunId, TenantId, TraceId, run_id, trace_of
 from shared.core.leg import Piece, Spliced
 from shared.core.limit import Remaining
@@ -247,7 +247,9 @@ class Chat:
             # A hold whose caller leaves while it is on its way lands before it is released (see the port).
             answering.remaining = await self.ledger.hold(principal.tenant, answering.run, most, caps, charges)
             await answering.begin()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Fault) and answering.remaining:
+                error.remaining = tuple(answering.remaining)
             await answering.aclose()
             raise
         return answering

@@ -41,6 +41,8 @@ class Fault(Exception):
     code: ClassVar[str] = "fault"
     retryable: ClassVar[bool] = False
     advice: ClassVar[str] = ""
+    remaining: "tuple[Remaining, ...]" = ()
+    """What the caller's rates let through, where the request had been charged to them: for the answer's headers."""
 
     def __init__(
         self,

@@ -172,6 +172,17 @@ async def test_a_sick_path_ends_in_bounded_time_and_space(handler: Serve, fault:
             await whole(path, request(url, seconds=0.5))
 
 
+async def test_a_whole_answer_may_take_longer_to_begin_than_to_go_on() -> None:
+    """Silence before the head is a model at work: only the request's own limit ends it."""
+
+    async def slow(_: web.Request) -> web.Response:
+        await asyncio.sleep(2 * LIMITS.silence)
+        return web.Response(text="late")
+
+    async with served(slow) as url, http() as path:
+        assert (await whole(path, request(url)))[2] == b"late"
+
+
 async def test_leaving_ends_the_request_at_the_other_side() -> None:
     """In the middle of the body, at once."""
     ended = asyncio.Event()

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.simulator import Fault
 from shared.core.ids import KeyId
 from shared.core.limit import Cap
 from tests.flow.house import House
@@ -109,6 +110,16 @@ async def test_a_keys_requests_are_limited_by_the_minute(house: House) -> None:
     assert 1 <= int(answers[3].headers["retry-after"]) <= 10
     assert (listed.status_code, listed.json()["code"]) == (429, "rate_limited")
     assert (await house.quiet()).held == 0
+
+
+async def test_a_chat_that_a_provider_fails_tells_what_is_left(house: House) -> None:
+    """It was charged by its hold, once, and its answer says so."""
+    house.simulator.plan(Fault("status", status=400), "openai", times=None)
+    _, secret = await bound(house, requests_per_minute=6)
+    async with house.client(secret) as client:
+        answers = [await client.post(CHAT, json=HELLO) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert [answer.headers["x-ratelimit-remaining-requests"] for answer in answers] == ["2", "1"]
 
 
 async def test_tokens_are_charged_at_last_as_they_were_used(house: House) -> None:

@@ -157,6 +157,21 @@ async def test_a_chat_tells_what_its_hold_left() -> None:
     assert left.remaining == 2_999
 
 
+@pytest.mark.parametrize(
+    ("body", "status"), [({"model": "nobody", "messages": []}, 400), ({"messages": 1}, 400)]
+)
+async def test_a_chat_that_never_held_is_charged_like_any_request(
+    body: dict[str, object], status: int
+) -> None:
+    """Who asks for nonsense is not free to ask without end."""
+    engine = Engine()
+    limited(engine, SLOW)
+    async with engine.client() as client:
+        answers = [await client.post("/v1/chat/completions", json=body) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [status, status, 429]
+    assert [one.headers["x-ratelimit-remaining-requests"] for one in answers] == ["1", "0", "0"]
+
+
 async def test_a_key_is_made_with_limits() -> None:
     """They are shown with it and in the list, and they bind it."""
     engine = Engine()
