@@ -1,6 +1,7 @@
 """Chunks as OpenAI's Response object, whole or as its typed events."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -58,7 +59,8 @@ def response_json(
         "top_p": None,
         "truncation": "disabled",
         "usage": None if usage is None else usage_json(usage),
-        "chatsmart": envelope.own(cost),
+        # What is noted of an answer is known when it is over: a repeat must not tell it before.
+        "chatsmart": (replace(envelope, notes={}) if status == "in_progress" else envelope).own(cost),
     }
     return found | dict(echo)
 

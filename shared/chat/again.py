@@ -1,15 +1,17 @@
 """A chat that is over, told again out of its log: the same pieces, usage, cost and fault; no model is asked."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from shared.core.chunk import Text
+from shared.chat.structured import whole_read
+from shared.core.answer import Answer
 from shared.core.entry import Entry
 from shared.core.faults import Fault, ProviderFault
 from shared.core.ids import RunId, TraceId, trace_of
-from shared.core.leg import Piece, Restarted, Spliced
+from shared.core.leg import Piece, Spliced
 from shared.core.limit import Remaining
 from shared.core.money import Micros
 from shared.core.usage import Usage
@@ -38,10 +40,9 @@ class Retold:
         self._records = _in_order(tape)
         self.model: str = tape.run.body["model"]
         self.simulated = bool(end.body["simulated"])
-        for leg in self._told:
-            if leg.pieces:
-                self._serve(leg)
-                break
+        served = [leg for leg in self._told if leg.pieces]
+        if served:
+            self._serve(served[0] if self._text is None else _first_told(served))
 
     def begin(self) -> None:
         """Raises the fault of a chat that failed before it had said anything, as it was raised then."""
@@ -52,6 +53,7 @@ class Retold:
         """The answer, piece by piece. Raises the fault that it ended with."""
         if self._text is not None:
             # Only the last call's answer was given, and in these words.
+            self._serve(next(leg for leg in reversed(self._told) if leg.pieces))
             yield 0, _in_words(self._text, self._records[-1])
             return
         for record in self._records:
@@ -70,6 +72,12 @@ class Retold:
         self.model = leg.intent.model
         if leg.outcome is not None:
             self.simulated = bool(leg.outcome.body.get("simulated"))
+
+
+def _first_told(legs: Sequence[Leg]) -> Leg:
+    """Who served when the first was heard of an answer that was checked before it went out: its joins, or all of it."""
+    joined = (leg for leg in legs if any(isinstance(piece, Spliced) for piece in _pieces(leg)))
+    return next(joined, legs[-1])
 
 
 def retold(entries: Sequence[Entry]) -> Retold | None:
@@ -116,9 +124,11 @@ def _index(record: Record) -> int:
 
 def _in_words(text: str, record: Record) -> Sequence[Piece]:
     """What a call gave, with `text` in the place of its text."""
-    pieces = [piece for leg in record.legs for piece in _pieces(leg)]
-    rest = [piece for piece in pieces if not isinstance(piece, Text | Spliced | Restarted)]
-    return [Text(text), *rest]
+    answer = Answer()
+    for leg in record.legs:
+        for piece in _pieces(leg):
+            answer.add(piece)
+    return whole_read(replace(answer.completion(), text=text))
 
 
 def _pieces(leg: Leg) -> Iterator[Piece]:

@@ -37,7 +37,7 @@ async def whole(ask: Ask, prompt: Prompt, notes: Notes) -> AsyncGenerator[Sequen
                 yield join
         found = second.completion()
         mended = _mended(prompt, found, notes)
-    yield _pieces(mended if isinstance(mended, Completion) else found)
+    yield whole_read(mended if isinstance(mended, Completion) else found)
 
 
 async def streamed(ask: Ask, prompt: Prompt, notes: Notes) -> AsyncGenerator[Sequence[Piece], None]:
@@ -82,7 +82,7 @@ async def _gathered(
                     yield (piece,)
 
 
-def _pieces(found: Completion) -> Sequence[Chunk]:
+def whole_read(found: Completion) -> Sequence[Chunk]:
     """An answer as one read of all its pieces."""
     pieces: list[Chunk] = []
     if found.reasoning:

@@ -47,10 +47,60 @@ async def test_a_repeated_question_is_answered_out_of_the_log(house: House, name
     assert first.status_code == again.status_code == 200, first.text
     assert (replayed(first), replayed(again)) == (False, True)
     if name != "three answers" or not stream:  # of several live answers it is not kept how they came mixed
-        assert again.content == first.content
+        assert again.text == first.text
     assert [again.headers.get(own) for own in OWN] == [first.headers.get(own) for own in OWN]
     assert len(house.simulator.calls()) == calls == asked.get("n", 1)
     assert (await house.quiet()).spent == spent > 0
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "text": {},
+    "json": {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {
+                "name": "tea",
+                "strict": True,
+                "schema": {
+                    "type": "object",
+                    "properties": {"name": {"type": "string"}, "notes": {"type": "string"}},
+                    "required": ["name", "notes"],
+                    "additionalProperties": False,
+                },
+            },
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", [CHAT, "/v1/responses"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("after", [1, 3, 8])
+async def test_an_answer_that_was_taken_up_is_told_again_alike(
+    house: House, path: str, form: str, stream: bool, after: int
+) -> None:
+    """To the byte, who went on included; a stream that could not be mended too."""
+    house.simulator.plan(Fault("reset", after_chunks=after), times=1)
+    asked: dict[str, Any] = {"model": "auto", "stream": stream}
+    if path == CHAT:
+        asked |= {"messages": HELLO["messages"]} | FORMS[form]
+    else:
+        asked |= {"input": "Say something about tea."}
+        if form == "json":
+            asked["text"] = {
+                "format": {"type": "json_schema", **FORMS[form]["response_format"]["json_schema"]}
+            }
+    async with house.client() as client:
+        first = await client.post(path, json=asked, headers=key())
+        await house.quiet()
+        calls = len(house.simulator.calls())
+        again = await client.post(path, json=asked, headers=key())
+    assert calls > 1
+    assert (first.status_code, again.status_code, replayed(again)) == (200, 200, True), again.text
+    assert again.text == first.text
+    assert [again.headers.get(own) for own in OWN] == [first.headers.get(own) for own in OWN]
+    assert len(house.simulator.calls()) == calls
 
 
 async def test_openais_client_repeats_alike(house: House) -> None:
@@ -135,7 +185,7 @@ async def test_a_key_is_made_once_and_shown_to_its_maker_alone(house: House, add
         first = await client.post("/v1/keys", json={"name": "ci"}, headers=key())
         again = await client.post("/v1/keys", json={"name": "ci"}, headers=key())
         assert first.status_code == again.status_code == 201
-        assert again.content == first.content
+        assert again.text == first.text
         assert again.headers["cache-control"] == "no-store"
         assert replayed(again)
         assert first.headers["x-request-id"] != again.headers["x-request-id"]
