@@ -65,7 +65,8 @@ count=$(grep -c '^[A-Za-z0-9]' "$lock")
 say "Installing $count packages from $lock into $venv, each checked by its hash; the first time takes a minute or two."
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check --no-input "$@" >>"$log" 2>&1; }
 : >"$log"
-pip install --require-hashes -r "$lock" || fail "fetching the packages"
+# The lock is complete; what it leaves out (see [tool.uv] in pyproject.toml) is left out on purpose.
+pip install --no-deps --require-hashes -r "$lock" || fail "fetching the packages"
 # The build backend is in the lock: nothing is fetched for this step, and no dependency is resolved anew.
 pip install --no-deps --no-build-isolation --no-index -e . || fail "installing the project itself"
 state "$lock" >"$venv/.stamp-$kind"

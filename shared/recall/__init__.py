@@ -1,0 +1,1 @@
+"""The prompt cache: what a prompt is, and answers that are served again."""
