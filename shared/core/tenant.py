@@ -5,6 +5,7 @@ from typing import Literal
 
 from shared.core.ids import KeyId, TenantId
 from shared.core.money import Micros
+from shared.core.rules import NO_RULES, Rules
 
 Scope = Literal["member", "operator"]
 
@@ -38,3 +39,5 @@ class Principal:
     scopes: frozenset[Scope] = frozenset({"member"})
     key_limits: Limits = NO_LIMITS
     tenant_limits: Limits = NO_LIMITS
+    rules: Rules = NO_RULES
+    """The tenant's policy."""
