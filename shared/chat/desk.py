@@ -32,7 +32,7 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.ledger import Ledger
 from shared.ports.log import Log
 from shared.ports.models import Models
-from shared.runtime.asking import canonical
+from shared.runtime.asked import canonical
 from shared.runtime.course import Context
 from shared.runtime.effects import Fx
 from shared.runtime.solo import Session, end_abandoned

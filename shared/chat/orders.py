@@ -14,7 +14,7 @@ from shared.core.prompt import Prompt
 from shared.models.breaker import throttles
 from shared.models.catalogue import AUTO, Catalogue
 from shared.models.router import Route, Router, Size
-from shared.runtime.asking import tokens_at_most, worst_cases
+from shared.runtime.asked import tokens_at_most, worst_cases
 
 DEFAULT_OUTPUT = 32_768
 """Output tokens, thinking included, where the caller names no limit: what is held must be bounded (law 2)."""

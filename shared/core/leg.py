@@ -16,7 +16,29 @@ from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
 from shared.core.need import Need
 from shared.core.prompt import Prompt
+from shared.core.rules import CacheTier
 from shared.core.usage import Usage
+
+Served = Literal["", "hit", "near", "joined"]
+"""Out of what an answer comes where no provider was asked for it: stored under the same request, stored under one that
+asks the same, or being made at this moment for an equal request. Empty: a provider was asked."""
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Caching:
+    """How the cache is to treat calls. What names them is part of the key: `choice` is the model, or the choice of
+    models, that was asked for; `template` the pipeline, its version and the step; `policy` what the tenant's policy
+    does to answers."""
+
+    tier: CacheTier
+    seconds: int
+    policy: str = ""
+    choice: str = ""
+    template: str = ""
+    refresh: bool = False
+    """Ask anew and store what comes: nothing stored, and nobody else's answer, will do."""
+    store: bool = True
 
 
 @quick
@@ -42,18 +64,24 @@ class Call:
     """How the ladder was chosen, as JSON, where that was done before."""
     hedge: bool = False
     """Ask the next rung as well where the first is slower than its 95th percentile; the quicker one serves."""
+    caching: Caching | None = None
+    """None: the cache has nothing to do with it."""
+    begun: str = ""
+    """Text of the answer that readers have already: it is to be gone on with."""
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class LegStarted:
-    """A request is about to be sent. `why` is the route decision in words and numbers."""
+    """A request is about to be sent, or (`served`) the answer is taken from elsewhere. `why` is the route decision in
+    words and numbers."""
 
     leg: int
     spec: ModelSpec
     request: bytes
     url: str
     why: Mapping[str, Any]
+    served: Served = ""
 
 
 @quick
@@ -77,6 +105,23 @@ class LegEnded:
     total_ms: int
     simulated: bool = False
     response_id: str = ""
+    was: tuple[Micros | None, Usage] | None = None
+    """Of a leg for which nobody was asked: what the answer had cost, in micro-dollars, and used when it was made."""
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Servable:
+    """The answer that just ended may be served again, once it has passed its caller's checks. `reads` is the answer as
+    it came, without what was void; `ended` the leg that delivered it."""
+
+    call: Call
+    key: bytes
+    frame: bytes
+    content: bytes | None
+    words: str
+    reads: Sequence[Sequence[Chunk]]
+    ended: LegEnded
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +156,4 @@ Piece = Chunk | Spliced | Restarted
 """What a reader gets of an answer."""
 Batch = Sequence[Chunk]
 """What one network read brought, in order; texts that came together are one `Text`."""
-LegItem = LegStarted | Batch | Spliced | Restarted | LegEnded
+LegItem = LegStarted | Batch | Spliced | Restarted | LegEnded | Servable

@@ -13,7 +13,7 @@ import orjson
 
 from shared.core.chunk import Chunk, Ended, Finish, Text, ToolCallPart, Used
 from shared.core.faults import Cut, ProviderFault, Refused, Rejected, TimedOut
-from shared.core.leg import Batch, Call, Join, LegEnded, LegItem, LegStarted, Restarted, Spliced
+from shared.core.leg import Batch, Call, Join, LegEnded, LegItem, LegStarted, Restarted, Servable, Spliced
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
@@ -97,7 +97,7 @@ class FakeModels:
                 async for item in items:
                     if isinstance(item, LegEnded):
                         fault = item.fault
-                    elif not isinstance(item, LegStarted | Spliced | Restarted):
+                    elif not isinstance(item, LegStarted | Spliced | Restarted | Servable):
                         shown = shown or any(isinstance(chunk, Text | ToolCallPart) for chunk in item)
                     yield item
             if fault is None:

@@ -87,6 +87,8 @@ class Answering:
         self._route = call.why
         self._rungs = list(self._routed())
         self._shown = Shown(call.prompt)
+        if call.begun:
+            self._shown.had(call.begun)
         self._number = 0
         self._asked: set[str] = set()
         self._probe = self._resumed = False

@@ -45,6 +45,10 @@ class Shown:
         self.mixed = False
         """Whether more than text went out: half a tool call can't be gone on with."""
 
+    def had(self, text: str) -> None:
+        """Readers have this already: an earlier call began the answer."""
+        self._parts = [text]
+
     @property
     def text(self) -> str:
         """All text that went out."""

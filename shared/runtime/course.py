@@ -13,6 +13,7 @@ from shared.core.event import Event, EventName
 from shared.core.faults import Conflict, Diverged, Fault
 from shared.core.frozen import quick
 from shared.core.ids import RunId, TenantId, trace_of
+from shared.core.leg import Caching, Servable
 from shared.core.money import Micros
 from shared.core.usage import NO_USAGE
 from shared.ports.clock import Clock, Ids
@@ -51,6 +52,10 @@ class Context:
     render: Render = plain
     hedge: bool = False
     """Whether a slow model may be raced against the next."""
+    caching: Caching | None = None
+    """How the cache is to treat the run's calls; None: it has nothing to do with them."""
+    keep: Callable[[Sequence[Servable]], None] | None = None
+    """Takes answers that passed their step's checks, to be served again."""
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -241,6 +246,11 @@ class Course:
     def is_stale(self, path: str) -> bool:
         """Whether what the tape says of this step does not count."""
         return bool(self.stale) and path.partition("[")[0] in self.stale
+
+    def keep(self, answers: list[Servable]) -> None:
+        """Answers that were of use may be served again."""
+        if answers and self.context is not None and self.context.keep is not None:
+            self.context.keep(answers)
 
     def tally(self, path: str) -> Tally:
         """The figures of a lane."""

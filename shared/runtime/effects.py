@@ -18,14 +18,17 @@ from pydantic import TypeAdapter, ValidationError
 from shared.core.answer import Answer
 from shared.core.chunk import Completion, Text
 from shared.core.faults import BadGraph, Malformed
-from shared.core.leg import Piece
+from shared.core.leg import Piece, Servable, Served
 from shared.core.prompt import Prompt
 from shared.core.schema import Schema
 from shared.core.structured import WhiteSpace, answered, repair, strict
+from shared.core.usage import Usage
 from shared.runtime.answer import accepted
-from shared.runtime.asking import Asked, act, canonical, retold
+from shared.runtime.asked import Asked, canonical
+from shared.runtime.asking import act
 from shared.runtime.budget import Purse
 from shared.runtime.course import Course, Mode
+from shared.runtime.retelling import retold
 from shared.runtime.step import Ladder, Step
 from shared.runtime.tape import key_of
 
@@ -38,7 +41,10 @@ class Fx:
     """What one lane of a step may do. Every act is named by its content (`label` tells equal ones apart), so that
     lanes can't disturb each other's replay."""
 
-    __slots__ = ("_counts", "_open", "attempt", "course", "path", "purse", "rung", "step", "tally", "until")
+    __slots__ = (
+        "_counts", "_open", "attempt", "course", "path", "purse", "rung", "servable", "served", "step", "tally",
+        "until", "was",
+    )  # fmt: skip
 
     def __init__(self, course: Course, step: Step, path: str, until: float | None) -> None:
         self.course, self.step, self.path, self.until = course, step, path, until
@@ -47,6 +53,12 @@ class Fx:
         self.attempt = 1
         self.rung = ""
         """Who was asked last."""
+        self.served: Served = ""
+        """Out of what the last answer came, where nobody was asked for it."""
+        self.was: Usage | None = None
+        """What such an answer used when it was made."""
+        self.servable: list[Servable] = []
+        """Answers of this attempt that may be served again once the step has made something of them."""
         self._counts: dict[str, int] = {}
         self._open: set[str] = set()
 

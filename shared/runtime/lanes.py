@@ -189,6 +189,8 @@ async def lane(course: Course, step: Step, path: str, values: Sequence[Any]) -> 
         raise
     digest = blake2b(step.adapter.serializer.to_json(value), digest_size=16).hexdigest()
     course.step_over(path, fx.tally, status, digest, None, began)
+    if status == "finished":
+        course.keep(fx.servable)
     return value
 
 
@@ -219,6 +221,7 @@ async def _attempts(fx: Fx, step: Step, values: Sequence[Any]) -> tuple[Any, Ste
             if wait:
                 await asyncio.sleep(wait)
             fx.attempt += 1
+            fx.servable.clear()
         else:
             return value, "skipped" if type(value) is Skip else "finished"
 

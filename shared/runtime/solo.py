@@ -22,13 +22,14 @@ from shared.core.faults import Conflict, Fault, OurFault
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
 from shared.runtime.answer import from_row
-from shared.runtime.asking import Asked, left_over, retold
+from shared.runtime.asked import Asked
 from shared.runtime.budget import Budget
 from shared.runtime.course import Context, Course, Mode, Plan, Render
 from shared.runtime.edges import Slot
 from shared.runtime.effects import Fx
 from shared.runtime.journal import Conclude, shielded
 from shared.runtime.lanes import of_ours
+from shared.runtime.retelling import left_over, retold
 from shared.runtime.step import Ladder, Retry, Step
 from shared.runtime.tally import Tally, status_of
 from shared.runtime.tape import Record, Tape, fault_of
@@ -130,6 +131,8 @@ class Session:
         elif error is not None:
             status = "cancelled"
         course = self._course
+        if error is None:
+            course.keep(self.fx.servable)
         journal = course.journal
         assert journal is not None
         if journal.busy or course.conclude is not None or course.telling.heard:

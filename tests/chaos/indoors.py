@@ -17,7 +17,7 @@ from shared.adapters.llm.wires import WIRES
 from shared.core.chunk import Chunk, Text
 from shared.core.faults import ProviderFault
 from shared.core.ids import SpanId, TenantId, TraceId
-from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted, Spliced
+from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted, Servable, Spliced
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Prompt
 from shared.fakes.health import MemoryHealth
@@ -187,5 +187,7 @@ def _note(item: LegItem, found: Told) -> None:
         case Restarted():
             found.restarts += 1
             found.text = ""
+        case Servable():
+            pass
         case _:
             found.text += "".join(chunk.text for chunk in item if isinstance(chunk, Text))

@@ -21,7 +21,7 @@ from shared.core.faults import (
     TimedOut,
 )
 from shared.core.ids import SpanId, TenantId, TraceId
-from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted, Spliced
+from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted, Servable, Spliced
 from shared.core.prompt import ask
 from shared.core.usage import Usage
 from shared.fakes.health import MemoryHealth
@@ -60,7 +60,7 @@ async def items(models: Failover, call: Call = CALL) -> list[LegItem | Chunk]:
     """All items of a call, its chunks one by one."""
     found: list[LegItem | Chunk] = []
     async for item in models.stream(call):
-        if isinstance(item, LegStarted | LegEnded | Restarted | Spliced):
+        if isinstance(item, LegStarted | LegEnded | Restarted | Servable | Spliced):
             found.append(item)
         else:
             found += item

@@ -9,7 +9,7 @@ from shared.adapters.clock import SystemClock
 from shared.core.chunk import Chunk, Ended, Text, ToolCallPart, Used
 from shared.core.faults import Overloaded, ProviderFault, Refused, Rejected
 from shared.core.ids import SpanId, TenantId, TraceId
-from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted, Spliced
+from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted, Servable, Spliced
 from shared.core.prompt import ask
 from shared.core.usage import Usage
 from shared.fakes.health import MemoryHealth
@@ -53,7 +53,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 def flat(item: LegItem) -> list[LegItem | Chunk]:
     """An item; of a batch, its chunks."""
-    return [item] if isinstance(item, LegStarted | LegEnded | Restarted | Spliced) else list(item)
+    return [item] if isinstance(item, LegStarted | LegEnded | Restarted | Servable | Spliced) else list(item)
 
 
 async def heard(models: Models) -> list[LegItem | Chunk]:

@@ -7,6 +7,9 @@ _MOST = 64
 _WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_'"
 
 
+_OPEN, _CLOSE = "\N{MATHEMATICAL LEFT WHITE SQUARE BRACKET}", "\N{MATHEMATICAL RIGHT WHITE SQUARE BRACKET}"
+
+
 class Unfinished:
     """`feed` gives what may go out. Where nothing has gone out yet even half a word does: no answer begins later for
     this."""
@@ -28,6 +31,7 @@ class Unfinished:
             cut = _cut(text)
         if len(text) - cut > _MOST or (not cut and not self._begun):
             cut = len(text)
+        cut = _before_mark(text, cut)
         self._begun = self._begun or cut > 0
         self._held = text[cut:]
         return text[:cut] if self._held else text
@@ -36,6 +40,12 @@ class Unfinished:
         """The answer is over: the rest."""
         held, self._held = self._held, ""
         return held
+
+
+def _before_mark(text: str, cut: int) -> int:
+    """`cut`, or where a placeholder of redacted text begins that is not whole yet: who restores it sees it whole."""
+    at = -1 if text.isascii() else text.rfind(_OPEN, 0, cut)
+    return at if at >= 0 and len(text) - at <= _MOST and _CLOSE not in text[at:cut] else cut
 
 
 def _cut(text: str) -> int:
