@@ -1,6 +1,6 @@
 """Who asks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.core.ids import KeyId, TenantId
@@ -39,5 +39,5 @@ class Principal:
     scopes: frozenset[Scope] = frozenset({"member"})
     key_limits: Limits = NO_LIMITS
     tenant_limits: Limits = NO_LIMITS
-    rules: Rules = NO_RULES
-    """The tenant's policy."""
+    rules: Rules = field(default=NO_RULES, compare=False)
+    """The tenant's policy. Who asks does not depend on it: what is worked out of a caller's limits is remembered by caller."""
