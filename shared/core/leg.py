@@ -39,6 +39,8 @@ class Caching:
     refresh: bool = False
     """Ask anew and store what comes: nothing stored, and nobody else's answer, will do."""
     store: bool = True
+    tags: tuple[str, ...] = ()
+    """Names by which stored answers can be purged."""
 
 
 @quick

@@ -40,4 +40,4 @@ class Principal:
     key_limits: Limits = NO_LIMITS
     tenant_limits: Limits = NO_LIMITS
     rules: Rules = field(default=NO_RULES, compare=False)
-    """The tenant's policy. Who asks does not depend on it: what is worked out of a caller's limits is remembered by caller."""
+    """The tenant's policy. No part of who asks: what follows from limits is remembered by caller."""
