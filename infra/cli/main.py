@@ -236,6 +236,14 @@ def splice() -> None:
 
 
 @app.command()
+def fingerprint() -> None:
+    """Filter: prompts, one JSON object a line, to their canonical form and its digest."""
+    from infra.cli.fingerprint import main as run
+
+    raise typer.Exit(run())
+
+
+@app.command()
 def price(
     book: Annotated[bool, typer.Option("--list", help="Show the price book instead.")] = False,
     at: Annotated[str | None, typer.Option(help="With --list: the prices of this day.")] = None,

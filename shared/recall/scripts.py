@@ -1,0 +1,121 @@
+"""What the normaliser has to know of scripts and symbols: small tables, from the Unicode Character Database.
+
+`unicodedata` has no scripts, no emoji properties and no variation sequences. The emoji tables are those of Unicode 17;
+blocks are given whole, so that letters which a later version adds to a script are treated as its others are.
+"""
+
+from bisect import bisect_right
+from functools import lru_cache
+from typing import Final
+from unicodedata import category
+
+EMOJI_VERSION = "17.0"
+
+COMPLEX: Final = 1
+"""Letters and marks of joined and conjunct scripts, in which a joiner shows (UAX#31 2.3, core specification 23.2)."""
+CURSIVE: Final = 2
+"""… those of them that join by shape, in which ZWJ shows before a letter as well."""
+UNSPACED: Final = 4
+"""Letters and marks of scripts that are written without spaces and whose words ZWSP parts."""
+PICTOGRAPH: Final = 8
+EMOJI: Final = 16
+"""Pictographs that are shown as emoji without being asked to (Emoji_Presentation)."""
+MODIFIER: Final = 32
+IDEOGRAPH: Final = 64
+MONGOLIAN: Final = 128
+KHMER: Final = 256
+HANGUL: Final = 512
+"""Conjoining jamo and syllables."""
+DUPLOYAN: Final = 1024
+MUSICAL: Final = 2048
+HEBREW: Final = 4096
+HEBREW_POINT: Final = 8192
+VARIED: Final = 16384
+"""What has a standardised form with VARIATION SELECTOR-1 to -7, ideographs and emoji aside."""
+COMPATIBLE_JAMO: Final = 32768
+
+
+def ranges(text: str) -> list[tuple[int, int]]:
+    """`2600-2604 260E` as pairs."""
+    found = []
+    for part in text.split():
+        first, _, last = part.partition("-")
+        found.append((int(first, 16), int(last or first, 16)))
+    return found
+
+
+_CURSIVE = """
+    600-6FF 700-74F 750-77F 7C0-7FF 840-85F 860-86F 870-8FF 1800-18AF A840-A87F FB50-FDFF FE70-FEFE 10AC0-10AFF
+    10B80-10BAF 10D00-10D3F 10EC0-10EFF 10F30-10F6F 10F70-10FAF 10FB0-10FDF 1E900-1E95F
+"""
+_CONJUNCT = """
+    900-DFF F00-FFF 1000-109F 1700-177F 1780-17FF 1900-194F 1A20-1AAF 1B00-1B7F 1B80-1BBF 1BC0-1BFF 1C00-1C4F
+    1CD0-1CFF A800-A82F A880-A8DF A8E0-A8FF A900-A92F A930-A95F A980-A9DF A9E0-A9FF AA00-AA5F AA60-AA7F AAE0-AAFF
+    ABC0-ABFF 10A00-10A5F 11000-11FAF 16100-1613F 16D40-16D7F
+"""
+_UNSPACED = """
+    E00-E7F E80-EFF 1000-109F 1780-17FF 1950-197F 1980-19DF 1A00-1A1F 1A20-1AAF 1B00-1B7F A980-A9DF A9E0-A9FF AA00-AA5F
+    AA60-AA7F AA80-AADF 116D0-116FF 11700-1174F
+"""
+_PICTOGRAPHS = """
+    A9 AE 203C 2049 2122 2139 2194-2199 21A9-21AA 231A-231B 2328 23CF 23E9-23F3 23F8-23FA 24C2 25AA-25AB 25B6 25C0
+    25FB-25FE 2600-2604 260E 2611 2614-2615 2618 261D 2620 2622-2623 2626 262A 262E-262F 2638-263A 2640 2642 2648-2653
+    265F-2660 2663 2665-2666 2668 267B 267E-267F 2692-2697 2699 269B-269C 26A0-26A1 26A7 26AA-26AB 26B0-26B1 26BD-26BE
+    26C4-26C5 26C8 26CE-26CF 26D1 26D3-26D4 26E9-26EA 26F0-26F5 26F7-26FA 26FD 2702 2705 2708-270D 270F 2712 2714 2716
+    271D 2721 2728 2733-2734 2744 2747 274C 274E 2753-2755 2757 2763-2764 2795-2797 27A1 27B0 27BF 2934-2935 2B05-2B07
+    2B1B-2B1C 2B50 2B55 3030 303D 3297 3299 1F004 1F0CF 1F170-1F171 1F17E-1F17F 1F18E 1F191-1F19A 1F201-1F202 1F21A
+    1F22F 1F232-1F23A 1F250-1F251 1F300-1F321 1F324-1F393 1F396-1F397 1F399-1F39B 1F39E-1F3F0 1F3F3-1F3F5 1F3F7-1F3FA
+    1F400-1F4FD 1F4FF-1F53D 1F549-1F54E 1F550-1F567 1F56F-1F570 1F573-1F57A 1F587 1F58A-1F58D 1F590 1F595-1F596
+    1F5A4-1F5A5 1F5A8 1F5B1-1F5B2 1F5BC 1F5C2-1F5C4 1F5D1-1F5D3 1F5DC-1F5DE 1F5E1 1F5E3 1F5E8 1F5EF 1F5F3 1F5FA-1F64F
+    1F680-1F6C5 1F6CB-1F6D2 1F6D5-1F6E5 1F6E9 1F6EB-1F6F0 1F6F3-1F6FF 1F7E0-1F7F0 1F90C-1F93A 1F93C-1F945 1F947-1F9FF
+    1FA70-1FAFF
+"""
+_EMOJI = """
+    231A-231B 23E9-23EC 23F0 23F3 25FD-25FE 2614-2615 2648-2653 267F 2693 26A1 26AA-26AB 26BD-26BE 26C4-26C5 26CE 26D4
+    26EA 26F2-26F3 26F5 26FA 26FD 2705 270A-270B 2728 274C 274E 2753-2755 2757 2795-2797 27B0 27BF 2B1B-2B1C 2B50 2B55
+    1F004 1F0CF 1F18E 1F191-1F19A 1F201 1F21A 1F22F 1F232-1F236 1F238-1F23A 1F250-1F251 1F300-1F320 1F32D-1F335
+    1F337-1F37C 1F37E-1F393 1F3A0-1F3CA 1F3CF-1F3D3 1F3E0-1F3F0 1F3F4 1F3F8-1F43E 1F440 1F442-1F4FC 1F4FF-1F53D
+    1F54B-1F54E 1F550-1F567 1F57A 1F595-1F596 1F5A4 1F5FB-1F64F 1F680-1F6C5 1F6CC 1F6D0-1F6D2 1F6D5-1F6D9 1F6DC-1F6DF
+    1F6EB-1F6EC 1F6F4-1F6FC 1F7E0-1F7EB 1F7F0 1F90C-1F93A 1F93C-1F945 1F947-1F9FF 1FA70-1FA7C 1FA80-1FAC6 1FAC8
+    1FACC-1FADD 1FADF-1FAEB 1FAEF-1FAFA
+"""
+_VARIED = """
+    30 2018-2019 201C-201D 2205 2229-222A 2268-2269 2272-2273 228A-228B 2293-2295 2297 229C 22DA-22DB 2A3C-2A3D
+    2A9D-2A9E 2AAC-2AAD 2ACB-2ACC 3001-3002 1000-109F AA60-AA7F A856 A85C A85E-A860 A868 10AC5-10AC6 10AD6-10AD7 10AE1
+    13000-1345F
+"""
+_TABLE = [
+    (COMPLEX | CURSIVE, _CURSIVE, "LM"),
+    (COMPLEX, _CONJUNCT, "LM"),
+    (UNSPACED, _UNSPACED, "LM"),
+    (PICTOGRAPH, _PICTOGRAPHS, ""),
+    (EMOJI, _EMOJI, ""),
+    (MODIFIER, "1F3FB-1F3FF", ""),
+    (IDEOGRAPH, "3007 3400-4DBF 4E00-9FFF F900-FAFF 17000-18DFF 1B170-1B2FF 20000-3FFFF", ""),
+    (MONGOLIAN, "1820-18AF", "LM"),
+    (KHMER, "1780-17FF", "LM"),
+    (HANGUL, "1100-115E 1161-11FF A960-A97F AC00-D7FF", ""),
+    (COMPATIBLE_JAMO, "3131-3163 3165-318E", ""),
+    (DUPLOYAN, "1BC00-1BC9F", ""),
+    (MUSICAL, "1D100-1D172 1D17B-1D1FF", ""),
+    (HEBREW, "5D0-5F2", "LM"),
+    (HEBREW_POINT, "591-5BD 5BF 5C1-5C2 5C4-5C5 5C7 FB1E", "M"),
+    (VARIED, _VARIED, ""),
+]
+_TABLES = [
+    (flag, [first for first, _ in sorted(ranges(text))], [last for _, last in sorted(ranges(text))], kinds)
+    for flag, text, kinds in _TABLE
+]
+
+
+@lru_cache(8192)
+def traits(char: str) -> int:
+    """The flags of a character, of this file; 0 for "" and for what has none."""
+    if not char:
+        return 0
+    code, found = ord(char), 0
+    for flag, firsts, lasts, kinds in _TABLES:
+        at = bisect_right(firsts, code) - 1
+        if at >= 0 and code <= lasts[at] and (not kinds or category(char)[0] in kinds):
+            found |= flag
+    return found
