@@ -68,7 +68,7 @@ def _kept(before: str, run: str, after: str, idle: frozenset[str]) -> str:
         if skip:
             skip -= 1
             continue
-        if before == _FLAG and not found and (code := _SUBDIVISION.match(run, at)):
+        if before == _FLAG and not at and (code := _SUBDIVISION.match(run, at)):
             found += code[0]
             skip = len(code[0]) - 1
         elif _stays(char, before, found, after, idle):
