@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
 from shared.adapters.clock import RandomIds, SystemClock
@@ -23,7 +24,7 @@ from shared.adapters.redis.bus import RedisBus
 from shared.adapters.redis.connection import RedisConnection
 from shared.adapters.redis.health import RedisHealth
 from shared.adapters.redis.ledger import RedisLedger
-from shared.adapters.sealed import AesSealer
+from shared.adapters.sealed import AesSealer, fresh_key, keys_of
 from shared.adapters.telemetry import lines
 from shared.adapters.telemetry.observed import ObservedLog, ObservedShelf
 from shared.adapters.telemetry.signals import Signals, Spans
@@ -34,6 +35,10 @@ from shared.cutover.desk import Desk as CutoverDesk
 from shared.documents.desk import Documents
 from shared.documents.pipeline import Pipeline
 from shared.documents.work import Stores, Works
+from shared.fakes.answers import FakeAnswers
+from shared.fakes.flights import FakeFlights
+from shared.fakes.near import FakeNearRecord
+from shared.fakes.vault import FakeVault
 from shared.guard.spend import Settlements
 from shared.models.catalogue import MODELS, Catalogue
 from shared.models.failover import Failover, Limits
@@ -42,7 +47,13 @@ from shared.models.quality import PRIOR
 from shared.models.router import Router
 from shared.pipelines import PIPELINES
 from shared.ports.ledger import Ledger
+from shared.ports.models import Models
 from shared.ports.provider import Provider
+from shared.ports.vault import Vault
+from shared.recall.fingerprint import Fingerprinter
+from shared.recall.lookup import Lookup
+from shared.recall.naming import Naming
+from shared.recall.recalled import Recalled
 
 
 @dataclass(slots=True)
@@ -67,6 +78,8 @@ class Services:
     ledger: Ledger
     old_path: HttpOldPath
     cutover: CutoverDesk
+    vault: Vault
+    recalled: Recalled
     providers: "dict[str, Provider]" = field(default_factory=dict)
     _client: Any = None
 
@@ -87,6 +100,7 @@ class Services:
         """Hand running documents over and let go of every connection."""
         await self.documents.works.close()
         await self.chat.settlements.close()
+        await self.recalled.close()
         await self.cutover.close()
         await self.old_path.close()
         self.telemetry.close()
@@ -125,6 +139,11 @@ def services(settings: Settings) -> Services:
     catalogue = _catalogue(settings)
     pipelines = _priced(PIPELINES, catalogue) if settings.prices else PIPELINES
     router = Router(PRIOR, health, clock)
+    secret = settings.secret_key or fresh_key()
+    recalled = _recalled(
+        settings, Failover(providers, clock, health, limits, router), catalogue, clock, secret
+    )  # type: ignore[arg-type]
+    vault = FakeVault(clock)
     stores = Stores(
         registry=pipelines,
         shelf=ObservedShelf(bare_shelf, telemetry),
@@ -132,10 +151,12 @@ def services(settings: Settings) -> Services:
         bus=RedisBus(redis),
         ledger=RedisLedger(redis, clock, bare_log.spent),
         keys=keys,
-        models=Failover(providers, clock, health, limits, router),  # type: ignore[arg-type]
+        models=recalled,
         clock=clock,
         ids=ids,
         house=settings.limits,
+        vault=vault,
+        keep=recalled.keep if settings.cache else None,
     )
     settlements = Settlements(stores.ledger)
     old_path = HttpOldPath(local=settings.env == "local")
@@ -165,6 +186,8 @@ def services(settings: Settings) -> Services:
             router=router,
             house=stores.house,
             settlements=settlements,
+            vault=vault,
+            keep=stores.keep,
             hedge=settings.hedge,
             simulated=frozenset(name for name, upstream in settings.upstreams.items() if upstream.simulated),
         ),
@@ -179,7 +202,20 @@ def services(settings: Settings) -> Services:
             settings.env,
         ),
         providers=providers,
+        vault=vault,
+        recalled=recalled,
     )
+
+
+def _recalled(
+    settings: Settings, models: Models, catalogue: Catalogue, clock: SystemClock, secret: str
+) -> Recalled:
+    """The cache before the models."""
+    answers = FakeAnswers()
+    lookup = Lookup(answers, FakeNearRecord(), clock)
+    specs = {spec.name: spec for spec in catalogue.models()}
+    naming = Naming(Fingerprinter(sha256(b"prompt cache" + keys_of(secret)[0]).digest()))
+    return Recalled(models, answers, FakeFlights(), lookup, naming, clock, specs)
 
 
 def _catalogue(settings: Settings) -> Catalogue:

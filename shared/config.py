@@ -78,6 +78,8 @@ class Settings:
     """Names this deployment's own keys where several share a Redis."""
     prices: Path | None = None
     """A file whose rows replace those of the price book (`shared/models/prices.py`)."""
+    cache: bool = True
+    """Whether answers are stored and served again, as far as each tenant's policy wants it."""
     hedge: bool = False
     """Whether a model that is slower than usual to begin is raced against the next one."""
     first_token_seconds: float = 8.0
@@ -106,6 +108,7 @@ class Settings:
             namespace=env.get("CHATSMART_NAMESPACE") or cls.namespace,
             prices=Path(env["CHATSMART_PRICES"]).expanduser() if env.get("CHATSMART_PRICES") else None,
             hedge=read.switch("CHATSMART_HEDGE"),
+            cache=read.switch("CHATSMART_CACHE", default=True),
             month_cap_micros=read.positive("CHATSMART_MONTH_CAP_MICROS", cls.month_cap_micros),
             day_cap_micros=read.positive("CHATSMART_DAY_CAP_MICROS", cls.day_cap_micros),
             requests_per_minute=read.positive("CHATSMART_REQUESTS_PER_MINUTE", cls.requests_per_minute),
@@ -183,11 +186,11 @@ class _Reader:
             raise BadSettings(f"CHATSMART_PORT is '{text}'; it must be a port number.")
         return int(text)
 
-    def switch(self, name: str) -> bool:
+    def switch(self, name: str, *, default: bool = False) -> bool:
         text = self.env.get(name, "").lower()
         if text not in ("", "0", "1", "true", "false"):
             raise BadSettings(f"{name} is '{text}'; it may be 1 or 0.")
-        return text in ("1", "true")
+        return text in ("1", "true") if text else default
 
     def positive(self, name: str, default: int) -> int:
         text = self.env.get(name) or str(default)

@@ -25,6 +25,7 @@ STATUS: Mapping[str, int] = {
     "conflict": 409,
     "rate_limited": 429,
     "content_refused": 400,
+    "output_blocked": 400,
     # A provider's fault. Its 429 stays one, so that a client knows a limit from an outage; our own bad credential
     # must not look like the caller's.
     "provider_throttled": 429,
@@ -38,6 +39,7 @@ STATUS: Mapping[str, int] = {
     "provider_error": 502,
     "internal_error": 500,
     "unavailable": 503,
+    "policy_unreadable": 503,
     "diverged": 500,
     "bad_graph": 500,
     "bad_settings": 500,
@@ -55,6 +57,7 @@ _OPENAI_CODE: Mapping[str, str | None] = {
     "rate_limited": "rate_limit_exceeded",
     "provider_throttled": "rate_limit_exceeded",
     "content_refused": "content_filter",
+    "output_blocked": "content_filter",
     "too_large": "request_too_large",
     "provider_rejected": "invalid_request",
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic
 from starlette.types import Receive, Scope, Send
 
 from functions.web import body, limits
+from functions.web.cache_wish import cache_wish
 from functions.web.crossing import Crossing
 from functions.web.departure import Departure
 from functions.web.dialect import A, Dialect, Gathered, Writer
@@ -29,7 +30,7 @@ from shared.core.usage import NO_USAGE
 if TYPE_CHECKING:
     from shared.bootstrap import Services
     from shared.chat.again import Retold
-    from shared.chat.desk import Answering
+    from shared.chat.answering import Answering
 
 
 class Generation(Generic[A]):
@@ -75,7 +76,10 @@ class Generation(Generic[A]):
         """What was asked, and its answer. One refused before its hold is charged here, as any other is."""
         try:
             asked = self._dialect.read(body.parse(raw))
-            order = ChatOrder(asked.model, asked.prompt, asked.stream, asked.n, asked.fallback)
+            cache, tags = cache_wish(scope)
+            order = ChatOrder(
+                asked.model, asked.prompt, asked.stream, asked.n, asked.fallback, cache=cache, tags=tags
+            )
             return asked, await opened(self._services, scope, principal, order)
         except Fault as fault:
             if fault.remaining:
@@ -92,6 +96,7 @@ class Generation(Generic[A]):
             simulated=answering.simulated,
             trace=answering.trace,
             notes=answering.notes,
+            cache=answering.cache,
         )
 
 
@@ -146,5 +151,5 @@ def _headers(answering: "Answering | Retold") -> list[tuple[bytes, bytes]]:
     return [
         (b"x-chatsmart-trace", answering.trace.encode()),
         (b"x-chatsmart-model", answering.model.encode()),
-        (b"x-chatsmart-cache", b"miss"),
+        (b"x-chatsmart-cache", answering.cache.encode()),
     ]

@@ -36,7 +36,7 @@ from shared.runtime.journal import shielded
 if TYPE_CHECKING:
     from shared.bootstrap import Services
     from shared.chat.again import Retold
-    from shared.chat.desk import Answering
+    from shared.chat.answering import Answering
     from shared.chat.order import ChatOrder
     from shared.core.tenant import Principal
 
@@ -100,8 +100,15 @@ async def opened(
         return await services.chat.open(principal, order)
     if ticket.told is None:
         return await services.chat.open(principal, replace(order, run=ticket.run))
-    ticket.told.begin()
-    return ticket.told
+    told = ticket.told
+    told.begin()
+    if told.hidden or principal.rules.output.phrases or principal.rules.output.types:
+        # Brings the guard along: a cold start need not wait for it.
+        from shared.chat.outward import outward
+
+        marks = await services.vault.marks(principal.tenant, told.run) if told.hidden else {}
+        told.ways = outward(order, principal.rules, marks)
+    return told
 
 
 class Once:

@@ -38,6 +38,7 @@ class Envelope:
     trace: str
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What else there is to say of the answer; complete once it is over."""
+    cache: str = "miss"
 
     @property
     def fingerprint(self) -> str:
@@ -46,7 +47,7 @@ class Envelope:
 
     def own(self, cost: Micros | None) -> dict[str, Any]:
         """Our own field beside OpenAI's: which trace this is and what it cost (null: unpriced)."""
-        own = {"trace": self.trace, "cost_micros": cost, "cache": "miss", "simulated": self.simulated}
+        own = {"trace": self.trace, "cost_micros": cost, "cache": self.cache, "simulated": self.simulated}
         return own | dict(self.notes) if self.notes else own
 
 

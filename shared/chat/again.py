@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from shared.chat.outward import Ways
 from shared.chat.structured import whole_read
 from shared.core.answer import Answer
 from shared.core.entry import Entry
@@ -15,7 +16,7 @@ from shared.core.leg import Piece, Spliced
 from shared.core.limit import Remaining
 from shared.core.money import Micros
 from shared.core.usage import Usage
-from shared.runtime.answer import from_row
+from shared.runtime.answer import from_row, usage_of
 from shared.runtime.tape import Leg, Record, Tape, fault_of
 
 _LABEL = "choice "
@@ -29,7 +30,7 @@ class Retold:
     def __init__(self, tape: Tape, end: Entry) -> None:
         self.run: RunId = end.run
         self.trace: TraceId = trace_of(end.run)
-        self.usage: Usage | None = end.usage
+        self.usage: Usage | None = _was(tape) or end.usage
         self.cost: Micros | None = end.cost
         self.remaining: Sequence[Remaining] = ()
         said = _said(tape)
@@ -39,6 +40,12 @@ class Retold:
         self._told = [leg for record in _in_order(tape) for leg in record.legs]
         self._records = _in_order(tape)
         self.model: str = tape.run.body["model"]
+        self.hidden: bool = bool(tape.run.body.get("given", {}).get("hidden"))
+        """Whether the answer may hold placeholders."""
+        self.ways: Ways | None = None
+        """How it goes out, where not as it is."""
+        self.cache: str = "miss"
+        """Out of what it came."""
         self.simulated = bool(end.body["simulated"])
         served = [leg for leg in self._told if leg.pieces]
         if served:
@@ -51,6 +58,18 @@ class Retold:
 
     async def items(self) -> AsyncGenerator[tuple[int, Sequence[Piece]], None]:
         """The answer, piece by piece. Raises the fault that it ended with."""
+        ways = self.ways
+        if ways is None:
+            async for item in self._items():
+                yield item
+            return
+        async for index, read in self._items():
+            if out := ways.of(index).pieces(read):
+                yield index, out
+        for index, held in ways.ends():
+            yield index, held
+
+    async def _items(self) -> AsyncGenerator[tuple[int, Sequence[Piece]], None]:
         if self._text is not None:
             # Only the last call's answer was given, and in these words.
             self._serve(next(leg for leg in reversed(self._told) if leg.pieces))
@@ -70,6 +89,7 @@ class Retold:
 
     def _serve(self, leg: Leg) -> None:
         self.model = leg.intent.model
+        self.cache = leg.intent.body.get("cache", "miss")
         if leg.outcome is not None:
             self.simulated = bool(leg.outcome.body.get("simulated"))
 
@@ -97,6 +117,12 @@ def retold(entries: Sequence[Entry]) -> Retold | None:
 def is_over(entries: Sequence[Entry]) -> bool:
     """Whether the log holds the chat's end."""
     return any(entry.kind == "end" for entry in entries)
+
+
+def _was(tape: Tape) -> Usage | None:
+    """What a stored answer used when it was made."""
+    rows = [row.body["was"]["usage"] for row in tape.delivered() if "was" in row.body]
+    return usage_of(rows[-1]) if rows else None
 
 
 def _said(tape: Tape) -> dict[str, Any]:

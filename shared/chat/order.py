@@ -10,6 +10,13 @@ from shared.core.prompt import Prompt
 Fallback = Literal["none", "finish"]
 """What other models may do for a caller who named one: nothing, or finish an answer that broke off after readers had
 seen some of it."""
+CacheWish = Literal["", "use", "refresh", "off"]
+"""What the caller says of the cache. Empty: it is used where the same question may have the same answer.
+
+use      also where randomness was asked for
+refresh  ask anew, and store what comes
+off      ask anew, and store nothing
+"""
 
 
 @quick
@@ -24,3 +31,6 @@ class ChatOrder:
     fallback: Fallback = "finish"
     run: RunId | None = None
     """What the run is to be called, where it was promised a name; else it gets a new one."""
+    cache: CacheWish = ""
+    tags: tuple[str, ...] = ()
+    """Names by which stored answers can be purged."""

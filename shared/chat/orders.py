@@ -8,9 +8,12 @@ from typing import Any
 from shared.chat.order import ChatOrder
 from shared.core.faults import BadRequest, Overloaded, ProviderFault, Throttled
 from shared.core.frozen import quick
+from shared.core.leg import Caching
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
+from shared.core.rules import NO_RULES, Rules
+from shared.guard.allowed import allowed, permitted
 from shared.models.breaker import throttles
 from shared.models.catalogue import AUTO, Catalogue
 from shared.models.router import Route, Router, Size
@@ -54,7 +57,24 @@ class Served:
     tokens: int
 
 
-def routed(catalogue: Catalogue, router: Router, order: ChatOrder, at: datetime) -> Served:
+def caching_of(order: ChatOrder, rules: Rules) -> Caching | None:
+    """How the cache is to treat a chat. An answer that was to be random, or one of several, is not the next one's."""
+    random = bool(order.prompt.temperature) or order.prompt.top_p not in (None, 1, 1.0)
+    if rules.cache == "off" or order.cache == "off" or order.n > 1 or (random and order.cache != "use"):
+        return None
+    return Caching(
+        rules.cache,
+        rules.cache_seconds,
+        rules.digest,
+        order.model,
+        refresh=order.cache == "refresh",
+        tags=order.tags,
+    )
+
+
+def routed(
+    catalogue: Catalogue, router: Router, order: ChatOrder, at: datetime, rules: Rules = NO_RULES
+) -> Served:
     """Who is to answer an order. Raises UnknownModel, BadRequest saying what it is that the model can't do, and
     Overloaded or Throttled where nobody who can is up."""
     prompt, need = order.prompt, catalogue.choice(order.model)
@@ -66,14 +86,15 @@ def routed(catalogue: Catalogue, router: Router, order: ChatOrder, at: datetime)
         bool(prompt.tools),
         any(message.images for message in prompt.messages),
     )
-    route = router.route(catalogue.candidates(order.model), need, size)
+    candidates = permitted(rules, catalogue.candidates(order.model), order.model)
+    route = router.route(candidates, need, size)
     if not route.rungs:
         fitting(catalogue, order)
         raise _down(route, at)
     if need is not None:
         return Served(route.rungs[:MOST_RUNGS], (), route.why, tokens)
     finishers = catalogue.finishers(route.rungs[0]) if order.fallback == "finish" else ()
-    fit = tuple([spec for spec in finishers if not _lack(spec, prompt, tokens - 1)])
+    fit = tuple([spec for spec in allowed(rules, finishers) if not _lack(spec, prompt, tokens - 1)])
     return Served(route.rungs, fit, route.why, tokens)
 
 

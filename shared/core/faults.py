@@ -12,7 +12,8 @@
     │   ├── UnknownModel       a model that the catalogue does not have
     │   ├── OverBudget         a cap would be passed
     │   ├── Conflict           the thing is in another state than the request needs
-    │   └── TooFast            over a rate limit
+    │   ├── TooFast            over a rate limit
+    │   └── OutputBlocked      the answer holds what the tenant's policy forbids
     ├── ProviderFault          a provider, on one leg of one call
     │   ├── Throttled          429
     │   ├── Overloaded         5xx, 529, refused connection
@@ -25,6 +26,7 @@
     │   └── Unauthorised       our credential for the provider is wrong (401, 402, 403)
     └── OurFault               a defect or a store that is down
         ├── Unavailable        Postgres or Redis can't be reached
+        │   └── UnreadablePolicy   a tenant's policy that this release does not understand
         ├── Diverged           a replay asked for something that the log does not hold
         └── BadGraph           a pipeline that must not be imported
 """
@@ -146,6 +148,13 @@ class TooFast(CallerFault):
         self.remaining = remaining
 
 
+class OutputBlocked(CallerFault):
+    """The answer holds what this tenant's policy does not let out."""
+
+    code = "output_blocked"
+    advice = "GET /v1/policy shows the rules; rephrase the request, or have the policy changed."
+
+
 class ProviderFault(Fault):
     """A provider failed."""
 
@@ -224,6 +233,13 @@ class Unavailable(OurFault):
 
     code = "unavailable"
     retryable = True
+
+
+class UnreadablePolicy(Unavailable):
+    """This tenant's policy holds rules that this release does not know; nothing is done without them."""
+
+    code = "policy_unreadable"
+    advice = "An operator must finish the upgrade, or correct the stored policy."
 
 
 class Diverged(OurFault):

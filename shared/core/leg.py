@@ -11,7 +11,7 @@ from typing import Any, Literal
 from shared.core.chunk import Chunk, Finish
 from shared.core.faults import ProviderFault
 from shared.core.frozen import quick
-from shared.core.ids import SpanId, TenantId, TraceId
+from shared.core.ids import RunId, SpanId, TenantId, TraceId
 from shared.core.model_spec import ModelSpec
 from shared.core.money import Micros
 from shared.core.need import Need
@@ -68,6 +68,7 @@ class Call:
     """Ask the next rung as well where the first is slower than its 95th percentile; the quicker one serves."""
     caching: Caching | None = None
     """None: the cache has nothing to do with it."""
+    run: RunId | None = None
     begun: str = ""
     """Text of the answer that readers have already: it is to be gone on with."""
 

@@ -161,6 +161,9 @@ class ModelSpec:
     """Continues an unfinished assistant message exactly (vLLM's continue_final_message)."""
     resume: bool = False
     """Takes a broken response up where it stopped. On openai-responses the vendor then stores each response."""
+    regions: frozenset[str] = frozenset({"us"})
+    """Everywhere that a call may be processed: a policy has to allow all of it. `global` is anywhere, `own` the
+    house's machines."""
 
     def __post_init__(self) -> None:
         if not self.prices:

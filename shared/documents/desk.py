@@ -26,10 +26,13 @@ from shared.core.ids import KeyId, RunId, run_id, trace_of
 from shared.core.money import Micros, show
 from shared.core.tenant import Principal
 from shared.documents.begun import as_begun
-from shared.documents.orders import Order, read_order
+from shared.documents.orders import Order, permitted, read_order
 from shared.documents.replayed import Replayed, replayed
 from shared.documents.tape import entries_to_json
+from shared.documents.veil import Unveiled, veiled
 from shared.documents.work import BEAT_SECONDS, FIRST_TOKENS, Stores, Works
+from shared.guard.hiding import Hiding
+from shared.guard.keeping import vault_until
 from shared.guard.limits import caps_of, charges_of, check_run
 from shared.guard.spend import settle
 from shared.models.catalogue import Catalogue
@@ -60,8 +63,8 @@ class Documents:
         return read_order(self.stores.registry, body)
 
     def quote(self, principal: Principal, order: Order) -> Quote:
-        """The worst case, step by step. Nothing is held."""
-        return order.pipeline.graph.quote(order.given)
+        """The worst case, step by step. Nothing is held. Raises Forbidden where the policy allows a step no model."""
+        return permitted(order, principal.rules).pipeline.graph.quote(order.given)
 
     def quote_json(self, quote: Quote) -> dict[str, Any]:
         """A quote as the API gives it."""
@@ -85,13 +88,21 @@ class Documents:
     async def start(self, principal: Principal, order: Order, run: RunId | None = None) -> Document:
         """Hold the money, put the document on the shelf and begin. Raises OverBudget before anything is stored. `run`
         is its id, where it was promised one."""
+        order = permitted(order, principal.rules)
         self._affordable(order)
-        document = await self._shelved(principal, order, run)
+        hiding = Hiding(principal.rules)
+        order = veiled(order, hiding)
+        document = await self._shelved(principal, order, hiding, run)
         self.works.begin(document, order.pipeline, order.given)
         return document
 
     async def _shelved(
-        self, principal: Principal, order: Order, run: RunId | None = None, parent: RunId | None = None
+        self,
+        principal: Principal,
+        order: Order,
+        hiding: Hiding,
+        run: RunId | None = None,
+        parent: RunId | None = None,
     ) -> Document:
         """A new document, its money held. Whatever fails leaves neither."""
         pipeline = order.pipeline
@@ -119,11 +130,15 @@ class Documents:
             caps = caps_of(principal, stores.house)
             charges = charges_of(principal, stores.house, FIRST_TOKENS, requests=0)
             await shielded(stores.ledger.hold(principal.tenant, run, Micros(held), caps, charges))
+            if hiding.any:
+                until = vault_until(principal.rules, now)
+                await stores.vault.keep(principal.tenant, run, hiding.marks, until)
             await stores.shelf.put(document)
         except BaseException:
             await asyncio.shield(settle(stores.ledger, principal.tenant, run, Micros(0)))
             raise
         self.works.callers[run] = principal
+        self.works.hidings[run] = hiding
         return document
 
     async def wait(self, principal: Principal, run: RunId, seconds: float) -> Document:
@@ -134,7 +149,11 @@ class Documents:
         return await self.get(principal, run)
 
     async def get(self, principal: Principal, run: RunId) -> Document:
-        """The document. Raises NotYours."""
+        """The document as its owner sees it. Raises NotYours."""
+        return await Unveiled(self.stores.vault, await self._kept(principal, run)).document()
+
+    async def _kept(self, principal: Principal, run: RunId) -> Document:
+        """The document as it is kept: with placeholders for what is hidden. Raises NotYours."""
         document = await self.stores.shelf.get(principal.tenant, run)
         if document is None:
             raise NotYours(f"There is no document '{run}'.")
@@ -148,16 +167,16 @@ class Documents:
 
     async def follow(self, principal: Principal, run: RunId, after: int = 0) -> AsyncGenerator[Event, None]:
         """The events past position `after`: live while there is a stream, from the log once that has expired."""
-        await self.get(principal, run)
+        unveiled = Unveiled(self.stores.vault, await self._kept(principal, run))
         while True:
             async with aclosing(self._live(principal, run, after)) as events:
                 async for event in events:
-                    yield event
+                    yield await unveiled.event(event)
                     after = event.position
                     if event.final:
                         return
             # The stream is not there, has a gap, or has no more for one that named a position past its end.
-            document = await self.get(principal, run)
+            document = await self._kept(principal, run)
             if document.status != "running":
                 for event in await self._told(principal, document):
                     if event.position > after:
@@ -179,7 +198,7 @@ class Documents:
                 coming = asyncio.ensure_future(anext(events, None))
                 try:
                     while not (await asyncio.wait((coming,), timeout=_SILENT_SECONDS))[0]:
-                        if (await self.get(principal, run)).status != "running":
+                        if (await self._kept(principal, run)).status != "running":
                             return
                 finally:
                     if not coming.done():
@@ -192,7 +211,8 @@ class Documents:
 
     async def replay(self, principal: Principal, run: RunId) -> Replayed:
         """The document rebuilt from the log. Raises NotYours; Conflict while it is still being written."""
-        return await replayed(self.stores.registry, await self._tape(principal, run))
+        found = await replayed(self.stores.registry, await self._tape(principal, run))
+        return await Unveiled(self.stores.vault, found.document).replayed(found)
 
     async def tape(self, principal: Principal, run: RunId) -> list[dict[str, Any]]:
         """All log entries of a run as JSON. Raises NotYours."""
@@ -205,7 +225,7 @@ class Documents:
         steps on the models named and what follows from them, and all else out of the log, free. `new` is its id, where
         it was promised one. Raises NotYours,
         Conflict while the document is being written, BadRequest, UnknownModel."""
-        before = await self.get(principal, run)
+        before = await self._kept(principal, run)
         if before.status == "running":
             raise Conflict("The document is still being written.")
         pipeline = self.stores.registry.get(before.pipeline)
@@ -218,20 +238,22 @@ class Documents:
             raise BadRequest(fault.message, param="set") from None
         order = read_order(self.stores.registry, {"pipeline": pipeline.name, "brief": before.given})
         order = replace(order, pipeline=replace(pipeline, graph=graph), budget=before.budget)
+        order = permitted(order, principal.rules)
         tape = await self._tape(principal, run) if swaps else ()
-        document = await self._shelved(principal, order, new, parent=before.id)
+        hiding = Hiding(principal.rules, await self.stores.vault.marks(principal.tenant, before.id))
+        document = await self._shelved(principal, order, hiding, new, parent=before.id)
         if swaps:
             self.works.vary(document, pipeline, tape, ladders)
         else:
-            self.works.begin(document, pipeline, order.given)
+            self.works.begin(document, order.pipeline, order.given, refresh=True)
         return document
 
     async def cancel(self, principal: Principal, run: RunId) -> Document:
         """Stop writing; what was spent stays in the log. A finished document stays as it is. Raises NotYours, and
         Conflict where another process is working on it."""
-        document = await self.get(principal, run)
+        document = await self._kept(principal, run)
         if document.status == "running" and not await self.works.cancel(run):
-            document = await self.get(principal, run)
+            document = await self._kept(principal, run)
             if document.status == "running":
                 raise Conflict("The document is being written by another process; try again in a moment.")
         return await self.get(principal, run)
@@ -271,9 +293,14 @@ class Documents:
         held = worst if document.budget is None else min(worst, document.budget)
         key = KeyId(document.actor) if document.actor.startswith("key_") else None
         of_tenant, of_key = await stores.keys.limits(document.tenant, key)
-        who = Principal(document.tenant, document.actor, key, key_limits=of_key, tenant_limits=of_tenant)
+        rules = await stores.keys.rules(document.tenant)
+        who = Principal(
+            document.tenant, document.actor, key, key_limits=of_key, tenant_limits=of_tenant, rules=rules
+        )
+        marks = await stores.vault.marks(document.tenant, document.id)
         await stores.ledger.hold(document.tenant, document.id, Micros(held), caps_of(who, stores.house))
         self.works.callers[document.id] = who
+        self.works.hidings[document.id] = Hiding(rules, marks)
         if not tape and document.parent is not None:
             raise Conflict("This re-run was lost before it began; ask for it again.")
         if not tape:

@@ -1,7 +1,7 @@
 """A request for a document, read and checked before anything is held, stored or sent."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -9,8 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from shared.core.faults import BadBrief, BadRequest
 from shared.core.money import Micros
+from shared.core.rules import Rules
 from shared.core.text import sound
 from shared.documents.pipeline import Pipeline, Registry
+from shared.guard import allowed as guard
 
 _OWN = frozenset({"pipeline", "brief", "stream", "budget_micros", "template"})
 """What a request may say beside the pipeline's own fields."""
@@ -43,6 +45,18 @@ def read_order(registry: Registry, body: Mapping[str, Any]) -> Order:
         fields["brief"] = brief
     _check_texts(fields)
     return Order(pipeline, _given(pipeline, fields), _budget(body.get("budget_micros")))
+
+
+def permitted(order: Order, rules: Rules) -> Order:
+    """The order with the models that the tenant's policy allows. Raises Forbidden where a step has none left."""
+    ladders = {}
+    for node in order.pipeline.graph.nodes:
+        found = guard.permitted(rules, node.step.ladder, f"step '{node.step.name}'")
+        if len(found) != len(node.step.ladder):
+            ladders[node.step.name] = found
+    if not ladders:
+        return order
+    return replace(order, pipeline=replace(order.pipeline, graph=order.pipeline.graph.with_ladders(ladders)))
 
 
 def _pipeline(registry: Registry, name: object) -> Pipeline:

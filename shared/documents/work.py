@@ -1,10 +1,11 @@
 """Doing the work of a document: run the graph, write the result, settle the money. In that order, once."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from pydantic import BaseModel
@@ -13,11 +14,16 @@ from shared.core.entry import Entry
 from shared.core.event import Event
 from shared.core.faults import Conflict, Diverged, Fault, OurFault, Unavailable
 from shared.core.ids import RunId
+from shared.core.leg import Caching, Servable
 from shared.core.money import ZERO, Micros
+from shared.core.rules import NO_RULES, Rules
 from shared.core.tenant import Limits, Principal
 from shared.documents.finish import documented, finished_json
 from shared.documents.pipeline import Pipeline, Registry
 from shared.documents.view import fault_json
+from shared.guard.fallback import instead
+from shared.guard.hiding import Hiding
+from shared.guard.keeping import vault_until
 from shared.guard.limits import rest_of
 from shared.guard.spend import settle
 from shared.ports.bus import Bus
@@ -27,7 +33,8 @@ from shared.ports.ledger import Ledger
 from shared.ports.log import Log
 from shared.ports.models import Models
 from shared.ports.shelf import Document, Shelf
-from shared.runtime.course import Context
+from shared.ports.vault import Vault
+from shared.runtime.course import Context, Finding
 from shared.runtime.journal import Conclude
 from shared.runtime.run import resume, run, what_if
 from shared.runtime.step import Ladder
@@ -39,6 +46,15 @@ FIRST_TOKENS = 1
 """What a document takes of its caller's tokens when it begins, so that one in debt waits; the rest once it is known."""
 _LONG_AGO = timedelta(days=1)
 _LINES = structlog.get_logger("chatsmart")
+SourceFinder = Callable[[Principal, str, RunId], Awaitable[Sequence[Finding]]]
+"""Looks a query up for a caller, on behalf of a run."""
+
+
+def caching(rules: Rules, *, refresh: bool) -> Caching | None:
+    """How the cache is to treat a document's calls."""
+    if rules.cache == "off":
+        return None
+    return Caching(rules.cache, rules.cache_seconds, rules.digest, refresh=refresh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,13 @@ class Stores:
     clock: Clock
     ids: Ids
     house: Limits
+    vault: Vault
+    keep: Callable[[Sequence[Servable]], None] | None = None
+    """Takes answers that may be served again; None: there is no cache."""
+    sources: SourceFinder | None = None
+    """What tenants added to look things up in."""
+    told: Callable[[Principal, Document], None] | None = None
+    """Told of every document that is finished."""
 
 
 @dataclass(slots=True)
@@ -64,18 +87,22 @@ class Works:
     stores: Stores
     tasks: dict[RunId, asyncio.Task[None]] = field(default_factory=dict)
     closing: bool = False
+    hidings: dict[RunId, Hiding] = field(default_factory=dict)
+    """What each run hides: what its sources bring is hidden under the same names."""
     callers: dict[RunId, Principal] = field(default_factory=dict)
     """Whose rates a document's tokens are taken from, once it is settled."""
     _spent: dict[RunId, tuple[Micros, int]] = field(default_factory=dict)
 
-    def begin(self, document: Document, pipeline: Pipeline, given: BaseModel) -> None:
-        """Start on a document that is on the shelf and whose money is held."""
+    def begin(
+        self, document: Document, pipeline: Pipeline, given: BaseModel, *, refresh: bool = False
+    ) -> None:
+        """Start on a document that is on the shelf and whose money is held. With `refresh` no stored answer will do."""
         self._launch(
             document,
             run(
                 pipeline.graph,
                 given,
-                self._context(document, pipeline),
+                self._context(document, pipeline, refresh=refresh),
                 conclude=self._conclude(document, pipeline),
             ),
         )
@@ -144,6 +171,7 @@ class Works:
     async def _leave(self, document: Document, ours: bool) -> None:
         """Settle what was concluded. What was not (we are closing, the database is away) is another's to go on with."""
         spent, caller = self._spent.pop(document.id, None), self.callers.pop(document.id, None)
+        self.hidings.pop(document.id, None)
         if spent is not None:
             cost, tokens = spent
             rest = () if caller is None else rest_of(caller, self.stores.house, FIRST_TOKENS, tokens)
@@ -173,8 +201,10 @@ class Works:
                 await self.stores.shelf.beat(document.tenant, document.id, self.stores.clock.now())
                 await self.stores.ledger.extend(document.tenant, document.id)
 
-    def _context(self, document: Document, pipeline: Pipeline) -> Context:
+    def _context(self, document: Document, pipeline: Pipeline, *, refresh: bool = False) -> Context:
         stores = self.stores
+        caller = self.callers.get(document.id)
+        rules = NO_RULES if caller is None else caller.rules
 
         async def emit(events: Sequence[Event]) -> None:
             await stores.bus.publish(document.tenant, document.id, events)
@@ -190,7 +220,27 @@ class Works:
             emit=emit,
             cap=document.budget,
             render=lambda view: finished_json(view, pipeline, document.budget),
+            caching=None if stores.keep is None else caching(rules, refresh=refresh),
+            keep=stores.keep,
+            sources=partial(self._sources, document),
+            instead=instead(rules),
         )
+
+    async def _sources(self, document: Document, query: str) -> Sequence[Finding]:
+        """What the tenant's own sources find, without what its policy hides."""
+        stores, hiding = self.stores, self.hidings.get(document.id)
+        caller = self.callers.get(document.id)
+        if stores.sources is None or caller is None or hiding is None:
+            return ()
+        found = await stores.sources(caller, query, document.id)
+        before = len(hiding.marks)
+        veiled = tuple(
+            replace(one, title=hiding.text(one.title), text=hiding.text(one.text)) for one in found
+        )
+        if len(hiding.marks) > before:
+            until = vault_until(caller.rules, stores.clock.now())
+            await stores.vault.keep(document.tenant, document.id, hiding.marks, until)
+        return veiled
 
     def _conclude(self, document: Document, pipeline: Pipeline) -> Conclude:
         """The document's last state and the log's last rows, in one transaction (law 3)."""

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from shared.core.faults import Conflict, NotYours, OurFault
 from shared.core.ids import KeyId, TenantId
+from shared.core.rules import NO_RULES, Rules
 from shared.core.tenant import NO_LIMITS, Limits, Principal
 from shared.ports.keys import ApiKey
 
@@ -60,6 +61,10 @@ class MemoryKeys:
         """See the port."""
         found = None if key is None else self._keys.get((tenant, key))
         return self._limits.get(tenant, NO_LIMITS), NO_LIMITS if found is None else found.limits
+
+    async def rules(self, tenant: TenantId) -> Rules:
+        """See the port."""
+        return NO_RULES
 
     async def limit_tenant(self, tenant: TenantId, limits: Limits) -> None:
         """See the port."""

@@ -12,6 +12,7 @@ from shared.core.faults import Malformed
 from shared.core.need import Need
 from shared.core.prompt import ask
 from shared.documents.pipeline import Pipeline
+from shared.guard.fence import FENCE_RULE, fenced
 from shared.models.catalogue import ARGON, FLASH, GPT_SOL, GPT_TERRA, OPUS, SONAR, SONAR_PRO, SONNET
 from shared.runtime.budget import Budget
 from shared.runtime.effects import Fx
@@ -109,18 +110,21 @@ class Article(Value):
     budget=Budget(micros=150_000, tokens=60_000, seconds=90),
 )
 async def research(fx: Fx, brief: Brief) -> Notes:
-    """Facts worth building on, with sources."""
+    """Facts worth building on, with sources: the web's, and those that the tenant added."""
+    own = await fx.sources(brief.brief)
     answer = await fx.write(
         ask(
             f"Research notes for an article.\n\nBrief: {brief.brief}\nAudience: {brief.audience}\n"
-            "List eight to twelve findings, one a line, each with the number of its source in brackets.",
-            system="You are a researcher. Give facts with sources, no opinions and no introduction.",
+            "List eight to twelve findings, one a line, each with the number of its source in brackets."
+            + "".join(f"\n\n{fenced(found.text, found.source)}" for found in own),
+            system="You are a researcher. Give facts with sources, no opinions and no introduction."
+            + (f" {FENCE_RULE}" if own else ""),
             max_output=1_500,
         )
     )
-    return Notes(
-        findings=answer.text, sources=tuple(Source(url=c.url, title=c.title) for c in answer.citations)
-    )
+    cited = [Source(url=c.url, title=c.title) for c in answer.citations]
+    cited += [Source(url=found.url, title=found.title) for found in own if found.url]
+    return Notes(findings=answer.text, sources=tuple(cited))
 
 
 @step(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from shared.core.frozen import quick
 from shared.core.ids import RunId, TenantId
@@ -47,6 +47,10 @@ class Found:
     exact: Stored | None = None
     content: Stored | None = None
     others: bool = False
+
+
+Counted = Literal["hit", "near", "joined", "miss"]
+"""What became of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +107,8 @@ class Answers(Protocol):
 
     async def tally(self, tenant: TenantId) -> Tally:
         """The figures."""
+        ...
+
+    def count(self, tenant: TenantId, what: Counted, saved: Micros) -> None:
+        """Count a request. Cheap: it is written down some seconds later, and may be lost with its process."""
         ...

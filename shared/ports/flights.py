@@ -1,7 +1,7 @@
 """Requests that are being answered now, so that equal ones share one answer."""
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from shared.core.ids import TenantId
 
@@ -22,6 +22,7 @@ class Lead(Protocol):
         ...
 
 
+@runtime_checkable
 class Following(Protocol):
     """One who waits for a lead."""
 

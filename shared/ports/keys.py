@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.core.ids import KeyId, TenantId
+from shared.core.rules import Rules
 from shared.core.tenant import NO_LIMITS, Limits, Principal, Scope
 
 
@@ -47,6 +48,10 @@ class Keys(Protocol):
     async def limits(self, tenant: TenantId, key: KeyId | None = None) -> tuple[Limits, Limits]:
         """The tenant's own limits and the key's: none where there is no such tenant or key. A key that has ended
         still has its limits."""
+        ...
+
+    async def rules(self, tenant: TenantId) -> Rules:
+        """The tenant's policy in force. Raises OurFault for one that this code can't read: it must not be ignored."""
         ...
 
     async def limit_tenant(self, tenant: TenantId, limits: Limits) -> None:

@@ -87,7 +87,7 @@ def _prepared(fx: "Fx", asked: Asked) -> tuple[Hold, Call]:
     span = span_of(course.trace, fx.path, asked.key, asked.occurrence)
     return hold, Call(
         course.tenant, course.trace, span, asked.prompt, ladder, deadline, asked.stream, fx.step.need, finishers,
-        asked.why, course.context.hedge, _caching(fx, asked),
+        asked.why, course.context.hedge, _caching(fx, asked), course.run,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What all parts of one run share: its mode, its purse, its log, its readers, and the figures of its steps."""
 
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -15,6 +15,7 @@ from shared.core.frozen import quick
 from shared.core.ids import RunId, TenantId, trace_of
 from shared.core.leg import Caching, Servable
 from shared.core.money import Micros
+from shared.core.prompt import Prompt
 from shared.core.usage import NO_USAGE
 from shared.ports.clock import Clock, Ids
 from shared.ports.log import Log
@@ -29,6 +30,16 @@ from shared.runtime.view import RunStatus, RunView, StepStatus, plain, usage_dat
 Render = Callable[[RunView], Mapping[str, Any]]
 DONE: frozenset[str] = frozenset({"finished", "otherwise", "skipped"})
 """How a step can end well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a source knows. `source` is its name and version; its text is somebody else's words (law 10)."""
+
+    source: str
+    title: str
+    url: str
+    text: str
 
 
 @quick
@@ -54,6 +65,10 @@ class Context:
     """Whether a slow model may be raced against the next."""
     caching: Caching | None = None
     """How the cache is to treat the run's calls; None: it has nothing to do with them."""
+    sources: Callable[[str], Awaitable[Sequence[Finding]]] | None = None
+    """Looks something up in what the tenant added."""
+    instead: Callable[[Prompt, Fault], Prompt | None] | None = None
+    """What to ask where a model declined, or no money is left for the answer; None: the fault stands."""
     keep: Callable[[Sequence[Servable]], None] | None = None
     """Takes answers that passed their step's checks, to be served again."""
 

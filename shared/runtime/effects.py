@@ -5,9 +5,9 @@ facts = await fx.ask(ask("…"), Facts)          a checked value; one repair wit
 fx.now(), fx.new_id(), fx.note("words", 700)   recorded once, the same in every replay
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,9 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.core.answer import Answer
 from shared.core.chunk import Completion, Text
-from shared.core.faults import BadGraph, Malformed
+from shared.core.faults import BadGraph, Fault, Malformed, OverBudget, Refused
 from shared.core.leg import Piece, Servable, Served
-from shared.core.prompt import Prompt
+from shared.core.prompt import Message, Prompt
 from shared.core.schema import Schema
 from shared.core.structured import WhiteSpace, answered, repair, strict
 from shared.core.usage import Usage
@@ -27,7 +27,7 @@ from shared.runtime.answer import accepted
 from shared.runtime.asked import Asked, canonical
 from shared.runtime.asking import act
 from shared.runtime.budget import Purse
-from shared.runtime.course import Course, Mode
+from shared.runtime.course import Course, Finding, Mode
 from shared.runtime.retelling import retold
 from shared.runtime.step import Ladder, Step
 from shared.runtime.tape import key_of
@@ -65,7 +65,7 @@ class Fx:
     async def write(self, prompt: Prompt, *, label: str = "") -> Completion:
         """Ask the step's ladder; readers get the text as it comes. Raises Refused where the model declines, the last
         leg's ProviderFault where no rung answers, OverBudget where no rung fits."""
-        return accepted(await self._complete(prompt, label))
+        return (await self._accepted(prompt, label))[1]
 
     async def ask(self, prompt: Prompt, into: type[T], *, label: str = "") -> T:
         """A structured answer: the type's JSON Schema is asked for natively and checked always. An answer that does
@@ -74,7 +74,7 @@ class Fx:
         far. The latest counts; one after `spliced` with `how: restart` or `repair` begins anew."""
         schema, adapter = _schema_of(into)
         prompt = replace(prompt, schema=schema)
-        answer = accepted(await self._complete(prompt, label, compact=True))
+        prompt, answer = await self._accepted(prompt, label, compact=True)
         try:
             return read(answer, schema, adapter)
         except Malformed as fault:
@@ -190,6 +190,59 @@ class Fx:
         occurrence = self._counts.get(key, 0)
         self._counts[key] = occurrence + 1
         return occurrence
+
+    async def sources(self, query: str, *, label: str = "") -> tuple[Finding, ...]:
+        """What the tenant's own sources say to a query, recorded. Their words are hostile text: fence them (law 10)."""
+
+        async def make() -> Any:
+            find = self._context.sources
+            return [] if find is None else [astuple(found) for found in await find(query)]
+
+        rows, _ = await self._fetched("sources", f"{label}\x1f{query}", make)
+        return tuple(Finding(*row) for row in rows)
+
+    async def _fetched(self, kind: str, detail: str, make: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
+        """`recorded`, for what has to be waited for."""
+        key = key_of(self.path, kind, detail.encode())
+        tape, occurrence = self.course.tape, self._counts.get(key, 0)
+        known = tape is not None and tape.effect(self.path, key, occurrence) is not None
+        value = None if known or self.course.replaying else await make()
+        return self.recorded(kind, detail, lambda: value)
+
+    async def _accepted(
+        self, prompt: Prompt, label: str, *, compact: bool = False
+    ) -> tuple[Prompt, Completion]:
+        """The prompt that was answered, and its answer: where the model declines, or no rung fits the budget, what the
+        tenant wants asked instead."""
+        try:
+            return prompt, accepted(await self._complete(prompt, label, compact=compact))
+        except (Refused, OverBudget) as fault:
+            other = self._instead(prompt, fault)
+            if other is None:
+                raise
+        return other, accepted(await self._complete(other, f"{label} instead".strip(), compact=compact))
+
+    def _instead(self, prompt: Prompt, fault: Fault) -> Prompt | None:
+        """The other prompt. What is said in it stands in the log: a policy may be another by the time of a replay."""
+        course, key = self.course, key_of(self.path, "instead", fault.code.encode())
+        ask = None if course.context is None else course.context.instead
+        known = course.tape is not None and course.tape.effect(self.path, key, self._counts.get(key, 0))
+        if ask is None and not known:
+            return None
+
+        def make() -> Any:
+            other = None if ask is None else ask(prompt, fault)
+            if other is None:
+                return None
+            first = other.messages[0]
+            return [first.text, len(other.messages) > len(prompt.messages), other.max_output]
+
+        said, _ = self.recorded("instead", fault.code, make)
+        if said is None:
+            return None
+        text, more, most = said
+        rest = prompt.messages if more else prompt.messages[1:]
+        return replace(prompt, messages=(Message("system", text), *rest), max_output=most)
 
     async def _complete(self, prompt: Prompt, label: str, *, compact: bool = False) -> Completion:
         """The whole answer; one that is to be `compact` is left where it runs away into white space."""

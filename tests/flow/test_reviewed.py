@@ -19,6 +19,7 @@ from shared.core.tenant import Limits, Principal
 from shared.documents.desk import Documents
 from shared.documents.replayed import replayed
 from shared.documents.work import Works
+from shared.guard.hiding import Hiding
 from shared.ports.bus import Bus
 from tests.flow.house import House, opened
 from tests.stores import Addresses
@@ -165,7 +166,7 @@ async def test_an_orphan_that_nobody_can_finish_ends_with_a_reason(house: House)
     order = desk.read(ORDER)
     poor = replace(desk.stores, house=Limits(month_micros=Micros(1)))
     sweeper = Documents(poor, house.services.catalogue, Works(poor))
-    documents = [await desk._shelved(who, order) for _ in range(2)]
+    documents = [await desk._shelved(who, order, Hiding(who.rules)) for _ in range(2)]
     for document in documents:
         await desk.stores.shelf.beat(house.tenant, document.id, document.created.replace(year=2020))
         await desk.stores.ledger.settle(house.tenant, document.id, Micros(0))

@@ -118,6 +118,7 @@ class Answer:
     order: ChatOrder
     run: RunId
     simulated: bool = True
+    cache: str = "miss"
     model: str = "gpt-6-luna"
     usage: Usage | None = None
     cost: Micros | None = None

@@ -10,6 +10,7 @@ from shared.adapters.postgres.database import Database, Record
 from shared.adapters.postgres.queries import load
 from shared.core.faults import Conflict, NotYours
 from shared.core.ids import KeyId, TenantId
+from shared.core.rules import NO_RULES, Rules
 from shared.core.tenant import NO_LIMITS, Limits, Principal
 from shared.ports.keys import ApiKey
 
@@ -76,6 +77,10 @@ class PostgresKeys:
             own = await connection.fetchrow(_SQL["tenant_limits"], tenant)
             found = None if key is None else await connection.fetchrow(_SQL["key_limits"], tenant, key)
         return (_limits(own) if own else NO_LIMITS, _limits(found) if found else NO_LIMITS)
+
+    async def rules(self, tenant: TenantId) -> Rules:
+        """See the port."""
+        return NO_RULES
 
     async def limit_tenant(self, tenant: TenantId, limits: Limits) -> None:
         """See the port."""

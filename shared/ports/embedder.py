@@ -1,0 +1,22 @@
+"""Texts as vectors."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Embedder(Protocol):
+    """Makes vectors of length 1. Those of two embedders are never compared: `name` goes into keys."""
+
+    @property
+    def name(self) -> str:
+        """Which model, in which version."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """How long a vector is."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """A vector for each text. Raises Unavailable."""
+        ...

@@ -1,0 +1,196 @@
+"""The cache before the models: what was answered is served again, equal requests share one answer."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from shared.core.chunk import Text
+from shared.core.faults import Fault, ProviderFault
+from shared.core.ids import SpanId, TraceId
+from shared.core.leg import (
+    Batch,
+    Call,
+    LegEnded,
+    LegItem,
+    LegStarted,
+    Restarted,
+    Servable,
+    Spliced,
+)
+from shared.core.model_spec import ModelSpec
+from shared.core.money import ZERO
+from shared.ports.answers import Answers, Stored
+from shared.ports.clock import Clock
+from shared.ports.flights import Flights, Following, Lead
+from shared.ports.models import Models
+from shared.recall.broadcast import Broadcast
+from shared.recall.following import Follower
+from shared.recall.lookup import Hit, Lookup
+from shared.recall.naming import Named, Naming
+from shared.recall.serving import served, stored
+
+_TRIES = 5
+"""How often a follower waits for another one's lead before it asks for itself."""
+_LINES = structlog.get_logger("chatsmart")
+
+
+@dataclass(slots=True)
+class Recalled:
+    """`ports.models.Models` over the models proper. `specs` knows every model by name."""
+
+    models: Models
+    answers: Answers
+    flights: Flights
+    lookup: Lookup
+    naming: Naming
+    clock: Clock
+    specs: Mapping[str, ModelSpec]
+    _before: dict[tuple[TraceId, SpanId], int] = field(default_factory=dict)
+    """Legs of a call before those of the models proper."""
+    _storing: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def stream(self, call: Call) -> AsyncGenerator[LegItem, None]:
+        """See `ports.models.Models.stream`."""
+        if call.caching is None or call.caching.tier == "off":
+            return self.models.stream(call)
+        return self._answered(call, refresh=call.caching.refresh)
+
+    def partials(self, call: Call) -> Sequence[LegEnded]:
+        """See `ports.models.Models.partials`."""
+        before = self._before.pop((call.trace, call.span), 0)
+        found = self.models.partials(call)
+        return [replace(leg, leg=leg.leg + before) for leg in found] if before else found
+
+    def keep(self, answers: Sequence[Servable]) -> None:
+        """Store answers that passed their caller's checks, behind their caller's back."""
+        for found in answers:
+            row = stored(found, self.clock.now())
+            if row is not None:
+                task = asyncio.create_task(self._store(found, row), name="store an answer")
+                self._storing.add(task)
+                task.add_done_callback(self._storing.discard)
+
+    async def close(self) -> None:
+        """Finish what is being stored; leave all flights."""
+        if self._storing:
+            await asyncio.wait(self._storing, timeout=5)
+        if self.lookup.judge is not None:
+            await self.lookup.judge.close()
+        await self.flights.close()
+
+    async def _store(self, found: Servable, row: Stored) -> None:
+        tenant = found.call.tenant
+        try:
+            vector = await self.lookup.vector(row.words) if row.words else None
+            await self.answers.put(tenant, row, vector, self.lookup.embedder_name if vector else "")
+        except Fault as fault:
+            _LINES.warning("answer not stored", run=found.call.run, fault=fault.code, message=fault.message)
+
+    async def _answered(self, call: Call, *, refresh: bool) -> AsyncGenerator[LegItem, None]:
+        named = self.naming.named(call)
+        if refresh:
+            source = self._asked(call, named, None)
+        elif (hit := await self.lookup.find(call, named)) is not None:
+            source = self._served(call, named, hit)
+        else:
+            flight = await self.flights.join(call.tenant, named.key)
+            if isinstance(flight, Following):
+                source = self._followed(call, named, flight)
+            else:
+                self.answers.count(call.tenant, "miss", ZERO)
+                source = self._asked(call, named, flight)
+        async with aclosing(source) as items:
+            async for item in items:
+                yield item
+
+    async def _served(self, call: Call, named: Named, hit: Hit) -> AsyncGenerator[LegItem, None]:
+        """A stored answer, as it came."""
+        spec = self.specs.get(hit.stored.model)
+        if spec is None:  # the catalogue has changed since
+            async with aclosing(self._asked(call, named, None)) as items:
+                async for item in items:
+                    yield item
+            return
+        self.answers.count(call.tenant, "hit" if hit.kind == "hit" else "near", hit.stored.cost or ZERO)
+        for item in served(hit.stored, spec, hit.kind, 1, hit.why, hit.ms):
+            yield item
+        if hit.kind == "near":
+            self.lookup.served(call, named, hit)
+
+    async def _asked(
+        self, call: Call, named: Named, lead: Lead | None, before: int = 0
+    ) -> AsyncGenerator[LegItem, None]:
+        """The models proper, told to all who wait for the same. `before` legs of the call are over."""
+        voice = Broadcast(lead)
+        reads: list[Batch] = [[Text(call.begun)]] if call.begun else []
+        ended: LegEnded | None = None
+        landed = False
+        if before:
+            self._before[(call.trace, call.span)] = before
+        try:
+            async with aclosing(self.models.stream(call)) as items:
+                async for item in items:
+                    if type(item) is list:
+                        reads.append(item)
+                        voice.read(item)
+                    else:
+                        if isinstance(item, LegEnded):
+                            ended = item
+                        elif isinstance(item, Restarted):
+                            reads.clear()
+                        item = _told(voice, item, before)
+                    yield item
+            landed = True
+            self._before.pop((call.trace, call.span), None)
+            if ended is not None:
+                await voice.landed(ended, self.clock.now().timestamp())
+        except ProviderFault as fault:
+            landed = True
+            await voice.failed(fault, self.clock.now().timestamp())
+            raise
+        finally:
+            if not landed:
+                await voice.left()
+        if ended is not None:
+            yield Servable(call, named.key, named.frame, named.content, named.words, reads, ended)
+
+    async def _followed(self, call: Call, named: Named, flight: Following) -> AsyncGenerator[LegItem, None]:
+        """An answer that another request is getting at this moment; where its lead leaves, one of those who follow goes
+        on with it."""
+        follower, lead = Follower(self.specs, self.clock), None
+        for _ in range(_TRIES):
+            async with aclosing(flight.messages()) as messages:
+                async for message in messages:
+                    for item in follower.hear(message):
+                        yield item
+                    if follower.over or follower.alone:
+                        break
+            if follower.over:
+                self.answers.count(call.tenant, "joined", follower.cost)
+                if follower.fault is not None:
+                    raise follower.fault
+                return
+            if follower.alone or (lead := await flight.take_over()) is not None:
+                break
+        for item in follower.leave():
+            yield item
+        if follower.any and not follower.text:
+            yield Restarted(follower.legs + 1)
+        again = replace(call, begun=follower.text)
+        async with aclosing(self._asked(again, named, lead, follower.legs)) as items:
+            async for item in items:
+                yield item
+
+
+def _told(voice: Broadcast, item: LegItem, before: int) -> LegItem:
+    """An item that is no read, told to those who wait, with the number that its leg has for its own caller."""
+    if isinstance(item, LegStarted):
+        voice.model(item.spec.name)
+    elif isinstance(item, Restarted | Spliced):
+        voice.turn(item)
+    if before and isinstance(item, LegStarted | LegEnded | Restarted | Spliced):
+        return replace(item, leg=item.leg + before)
+    return item
