@@ -4,13 +4,13 @@ Prices, windows and traps as verified on 2026-11-21 (gateways research, part 6: 
 the base rates). Prices are US dollars per million tokens.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal as D
 
 from shared.core.faults import UnknownModel
-from shared.core.model_spec import Cliff, ModelSpec, Price
+from shared.core.model_spec import Cliff, ModelSpec, Price, ProviderName
 from shared.core.need import Need
 from shared.models.prices import GpuRate
 from shared.models.quality import PRIOR, Quality
@@ -26,6 +26,27 @@ _LITE_RETIRES = datetime(2027, 7, 21, tzinfo=UTC)
 _SOURCE, _VERIFIED = "LiteLLM and genai-prices", date(2026, 11, 21)
 _GEMINI_SEARCH = D("0.014")
 """Dollars for one search with Google, the free ones of a month left out."""
+
+
+_REGIONS: Mapping[ProviderName, frozenset[str]] = {
+    "openai": frozenset({"global"}),
+    "anthropic": frozenset({"global"}),
+    "gemini": frozenset({"global"}),
+    "perplexity": frozenset({"us"}),
+    "llama": frozenset({"own"}),
+}
+"""Where the providers' ordinary endpoints may process a call. The first three bind one to a place for a field or a
+price of its own only (see the tiers below), which nothing here asks for: assumed from that. A deployment whose
+endpoints are elsewhere says so: `placed`."""
+REGIONS = frozenset({"eu", "global", "own", "us"})
+"""Names of regions that a policy may always use, whether or not a model is there."""
+
+
+def placed(
+    models: Iterable[ModelSpec], regions: Mapping[ProviderName, frozenset[str]]
+) -> tuple[ModelSpec, ...]:
+    """The models with these regions of their providers; those of other providers as they are."""
+    return tuple(replace(spec, regions=regions.get(spec.provider, spec.regions)) for spec in models)
 
 
 def _flat(
@@ -70,6 +91,7 @@ def _gpt(name: str, prices: tuple[Price, ...]) -> ModelSpec:
         max_output=128_000,
         prices=tuple(replace(price, tiers=_GPT_TIERS) for price in prices),
         thinks=True,
+        regions=_REGIONS["openai"],
     )
 
 
@@ -88,6 +110,7 @@ def _claude(name: str, prices: tuple[Price, ...], *, thinks: bool, forced_tools:
         prices=tuple(replace(price, tiers=_CLAUDE_TIERS) for price in prices),
         thinks=thinks,
         forced_tools=forced_tools,
+        regions=_REGIONS["anthropic"],
     )
 
 
@@ -102,6 +125,7 @@ def _gemini(name: str, prices: tuple[Price, ...], max_output: int, *, thinks: bo
         prices=_searching(prices),
         thinks=thinks,
         resume=True,
+        regions=_REGIONS["gemini"],
     )
 
 
@@ -122,6 +146,7 @@ def _sonar(name: str, window: int, read: str, write: str, *requests: str) -> Mod
         sampling=True,
         searches=True,
         forced_tools=False,
+        regions=_REGIONS["perplexity"],
     )
 
 
@@ -166,6 +191,7 @@ LLAMA = ModelSpec(
     images=False,
     sampling=True,
     continues=True,
+    regions=_REGIONS["llama"],
 )
 
 MODELS: tuple[ModelSpec, ...] = (
