@@ -20,6 +20,7 @@ from shared.adapters.postgres.keys import PostgresKeys
 from shared.adapters.postgres.log import PostgresLog
 from shared.adapters.postgres.seals import PostgresSeals
 from shared.adapters.postgres.shelf import PostgresShelf
+from shared.adapters.postgres.vault import PostgresVault
 from shared.adapters.redis.bus import RedisBus
 from shared.adapters.redis.connection import RedisConnection
 from shared.adapters.redis.health import RedisHealth
@@ -38,7 +39,6 @@ from shared.documents.work import Stores, Works
 from shared.fakes.answers import FakeAnswers
 from shared.fakes.flights import FakeFlights
 from shared.fakes.near import FakeNearRecord
-from shared.fakes.vault import FakeVault
 from shared.guard.spend import Settlements
 from shared.models.catalogue import MODELS, Catalogue
 from shared.models.failover import Failover, Limits
@@ -143,7 +143,7 @@ def services(settings: Settings) -> Services:
     recalled = _recalled(
         settings, Failover(providers, clock, health, limits, router), catalogue, clock, secret
     )  # type: ignore[arg-type]
-    vault = FakeVault(clock)
+    vault = PostgresVault(database, AesSealer(secret))
     stores = Stores(
         registry=pipelines,
         shelf=ObservedShelf(bare_shelf, telemetry),

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared.chat import structured
+from shared.chat.admission import Admission
 from shared.chat.order import ChatOrder
 from shared.chat.orders import Served, caching_of
 from shared.chat.outward import outward
@@ -20,7 +21,6 @@ from shared.core.prompt import Prompt
 from shared.core.tenant import Principal
 from shared.core.usage import Usage
 from shared.guard.hiding import Hiding
-from shared.guard.limits import rest_of
 from shared.runtime.effects import Fx
 from shared.runtime.solo import Session
 
@@ -75,14 +75,18 @@ class Answering:
         self.usage: Usage | None = None
         self.cost: Micros | None = None
         self.notes: dict[str, Any] = {}
-        self.remaining: Sequence[Remaining] = ()
+        self._admission = Admission(desk, principal, order, served, request, hiding, self.run)
         self._desk, self._principal, self._order, self._served = desk, principal, order, served
         self._hiding = hiding
         self._request = request
         self._fx: Fx | None = None
         self._source = self._work()
         self._first: list[Item] = []
-        self._began = False
+
+    @property
+    def remaining(self) -> Sequence[Remaining]:
+        """What the caller's rates still allow; empty before it was let through."""
+        return self._admission.remaining
 
     @property
     def trace(self) -> TraceId:
@@ -120,14 +124,13 @@ class Answering:
     async def aclose(self) -> None:
         """The caller leaves: the provider is told at once, what came is logged, the money is settled."""
         await self._source.aclose()
-        if not self._began:
-            self._desk.settlements.soon(self._principal.tenant, self.run, ZERO)
 
     async def _work(self) -> AsyncGenerator[Item, None]:
         desk, tenant = self._desk, self._principal.tenant
         rules = self._principal.rules
-        context = desk.context(tenant, self.run, self._principal.actor, caching_of(self._order, rules))
-        self._began = True
+        context = desk.context(
+            tenant, self.run, self._principal.actor, caching_of(self._order, rules), self._admission
+        )
         desk.alive.add(self.run)
         session = Session(context, given=_given(self._order, self._hiding), ladder=self._served.ladder)
         try:
@@ -155,10 +158,12 @@ class Answering:
             desk.alive.discard(self.run)
             view = session.view
             # No view: the end could not be written. The hold stands in for what was spent until it expires.
+            if view is None and session.refused and self._admission.held:
+                desk.settlements.soon(tenant, self.run, ZERO)
             if view is not None:
-                used = view.usage.input + view.usage.output
-                rest = rest_of(self._principal, desk.house, self._served.tokens, used)
-                desk.settlements.soon(tenant, self.run, view.cost, rest)
+                if self._admission.held:
+                    rest = self._admission.rest(view.usage.input + view.usage.output)
+                    desk.settlements.soon(tenant, self.run, view.cost, rest)
                 self.usage, self.cost = view.usage, None if view.unpriced else view.cost
                 if session.fx.was is not None:
                     # What the answer used when it was made: nothing was used, and nothing paid, for it now.

@@ -45,7 +45,7 @@ class Aside:
         try:
             answering = await self.chat.open(who, order)
             try:
-                async for _, read in answering.items():
+                async for _, read in answering.items():  # noqa: PERF102  # not a mapping
                     for piece in read:
                         answer.add(piece)
             finally:

@@ -1,25 +1,23 @@
 """Chat completions: one logged call, or `n` of them side by side. Providers always stream to us, also where the caller
 does not ask for it: silence is only seen in a stream (law 6)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
 
-from shared.chat import structured
 from shared.chat.answering import Answering
 from shared.chat.order import ChatOrder
-from shared.chat.orders import bounded, routed, worst_case
-from shared.core.faults import Conflict, Fault, OurFault
+from shared.chat.orders import bounded, cheapest, routed
+from shared.core.faults import Conflict, Fault, OurFault, OverBudget
 from shared.core.ids import RunId, TenantId
 from shared.core.leg import Caching, Servable
+from shared.core.leg import Served as Source
 from shared.core.model_spec import ProviderName
-from shared.core.money import Micros
 from shared.core.tenant import Limits, Principal
+from shared.guard.fallback import SHORT, when_over_budget
 from shared.guard.hiding import Hiding
-from shared.guard.keeping import vault_until
-from shared.guard.limits import caps_of, charges_of, check_run
 from shared.guard.spend import Settlements, settle
 from shared.models.catalogue import Catalogue
 from shared.models.router import Router
@@ -60,8 +58,21 @@ class Chat:
     """The chats that this process is answering."""
 
     async def open(self, principal: Principal, order: ChatOrder) -> Answering:
-        """Hold the money, send the call and wait for its first piece. Raises UnknownModel, BadRequest and OverBudget
-        before anything is sent, and a ProviderFault where no rung answers."""
+        """Find the answer, or hold the money and send the call, and wait for its first piece. Raises UnknownModel,
+        BadRequest and OverBudget before anything is sent, and a ProviderFault where no rung answers. Where no money is
+        left the tenant's words for that are asked instead, for a short answer."""
+        rules = principal.rules
+        try:
+            return await self._opened(principal, order)
+        except OverBudget:
+            if not rules.when_over_budget or order.prompt.max_output == SHORT:
+                raise
+        model = cheapest(self.catalogue, order, rules, self.clock.now())
+        return await self._opened(
+            principal, replace(order, model=model, prompt=when_over_budget(order.prompt, rules))
+        )
+
+    async def _opened(self, principal: Principal, order: ChatOrder) -> Answering:
         hiding = Hiding(principal.rules)
         # What is sent is the canonical text: else an invisible character could put an answer under another's key.
         prompt = hiding.prompt(canonical_prompt(order.prompt))
@@ -70,21 +81,8 @@ class Chat:
         prompt = bounded(prompt, served.ladder)
         if prompt is not order.prompt:
             order = replace(order, prompt=prompt)
-        request = canonical(prompt, "")
-        answering = Answering(self, principal, order, served, request, hiding)
-        worst = worst_case(prompt, request, (*served.ladder, *served.finishers), self.clock.now())
-        caps = caps_of(principal, self.house)
-        charges = charges_of(principal, self.house, served.tokens)
-        # An answer that must fit a schema may be asked for once more.
-        most = Micros(worst * (2 if structured.wanted(order.prompt) and not order.stream else 1) * order.n)
-        check_run(principal, self.house, most)
+        answering = Answering(self, principal, order, served, canonical(prompt, ""), hiding)
         try:
-            # A hold whose caller leaves while it is on its way lands before it is released (see the port).
-            answering.remaining = await self.ledger.hold(principal.tenant, answering.run, most, caps, charges)
-            if hiding.any:
-                # Before any placeholder leaves: an answer that can't be read again must not be paid for.
-                until = vault_until(principal.rules, self.clock.now())
-                await self.vault.keep(principal.tenant, answering.run, hiding.marks, until)
             await answering.begin()
         except BaseException as error:
             if isinstance(error, Fault) and answering.remaining:
@@ -112,7 +110,14 @@ class Chat:
             ended += 1
         return ended
 
-    def context(self, tenant: TenantId, run: RunId, actor: str, caching: Caching | None = None) -> Context:
+    def context(
+        self,
+        tenant: TenantId,
+        run: RunId,
+        actor: str,
+        caching: Caching | None = None,
+        admit: Callable[[Source], Awaitable[None]] | None = None,
+    ) -> Context:
         """Where a chat runs."""
         return Context(
             tenant=tenant,
@@ -125,4 +130,5 @@ class Chat:
             hedge=self.hedge,
             caching=caching if self.keep is not None else None,
             keep=self.keep,
+            admit=admit,
         )

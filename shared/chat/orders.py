@@ -72,6 +72,15 @@ def caching_of(order: ChatOrder, rules: Rules) -> Caching | None:
     )
 
 
+def cheapest(catalogue: Catalogue, order: ChatOrder, rules: Rules, at: datetime) -> str:
+    """Whom to ask where money is short: a model that was named stays, of a choice the cheapest that may answer."""
+    if order.model not in AUTO:
+        return order.model
+    specs = permitted(rules, fitting(catalogue, order), order.model)
+    found = worst_cases(order.prompt, specs, tokens_at_most(order.prompt), at)
+    return min(found, key=lambda name: found[name][0], default=order.model)
+
+
 def routed(
     catalogue: Catalogue, router: Router, order: ChatOrder, at: datetime, rules: Rules = NO_RULES
 ) -> Served:

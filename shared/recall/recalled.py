@@ -34,6 +34,8 @@ from shared.recall.serving import served, stored
 
 _TRIES = 5
 """How often a follower waits for another one's lead before it asks for itself."""
+_TURNS = (LegStarted, LegEnded, Restarted, Spliced, Servable)
+"""What comes between reads."""
 _LINES = structlog.get_logger("chatsmart")
 
 
@@ -133,15 +135,15 @@ class Recalled:
         try:
             async with aclosing(self.models.stream(call)) as items:
                 async for item in items:
-                    if type(item) is list:
-                        reads.append(item)
-                        voice.read(item)
-                    else:
+                    if isinstance(item, _TURNS):
                         if isinstance(item, LegEnded):
                             ended = item
                         elif isinstance(item, Restarted):
                             reads.clear()
                         item = _told(voice, item, before)
+                    else:
+                        reads.append(item)
+                        voice.read(item)
                     yield item
             landed = True
             self._before.pop((call.trace, call.span), None)

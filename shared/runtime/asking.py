@@ -1,12 +1,23 @@
 """One call to the models: paid for, logged leg by leg, told to readers (design laws 2 and 3)."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.core.faults import Fault, OverBudget, ProviderFault, TimedOut
 from shared.core.ids import span_of
-from shared.core.leg import Caching, Call, LegEnded, LegItem, LegStarted, Piece, Restarted, Servable, Spliced
+from shared.core.leg import (
+    Caching,
+    Call,
+    LegEnded,
+    LegItem,
+    LegStarted,
+    Piece,
+    Restarted,
+    Servable,
+    Served,
+    Spliced,
+)
 from shared.ports.models import Models
 from shared.runtime.asked import Asked, tokens_at_most, worst_cases
 from shared.runtime.budget import Hold
@@ -42,6 +53,8 @@ async def act(fx: "Fx", asked: Asked, record: Record | None) -> AsyncGenerator[S
                 continue
             match item:
                 case LegStarted():
+                    if context.admit is not None:
+                        await _admitted(fx, context.admit, item)
                     await talk.open(item)
                 case LegEnded():
                     talk.close(item, hold)
@@ -61,6 +74,16 @@ async def act(fx: "Fx", asked: Asked, record: Record | None) -> AsyncGenerator[S
         raise
     finally:
         hold.release()
+
+
+async def _admitted(fx: "Fx", admit: Callable[[Served], Awaitable[None]], leg: LegStarted) -> None:
+    """Whoever is not let through at first leaves no trace: a flood of refusals must not fill the log."""
+    journal = fx.course.journal
+    try:
+        await admit(leg.served)
+    except BaseException:
+        fx.course.refused = journal is not None and journal.untouched
+        raise
 
 
 async def _leave(

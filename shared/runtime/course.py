@@ -13,7 +13,7 @@ from shared.core.event import Event, EventName
 from shared.core.faults import Conflict, Diverged, Fault
 from shared.core.frozen import quick
 from shared.core.ids import RunId, TenantId, trace_of
-from shared.core.leg import Caching, Servable
+from shared.core.leg import Caching, Servable, Served
 from shared.core.money import Micros
 from shared.core.prompt import Prompt
 from shared.core.usage import NO_USAGE
@@ -69,6 +69,8 @@ class Context:
     """Looks something up in what the tenant added."""
     instead: Callable[[Prompt, Fault], Prompt | None] | None = None
     """What to ask where a model declined, or no money is left for the answer; None: the fault stands."""
+    admit: Callable[[Served], Awaitable[None]] | None = None
+    """Lets each leg through before anything is sent, or raises; it is told out of what the answer comes."""
     keep: Callable[[Sequence[Servable]], None] | None = None
     """Takes answers that passed their step's checks, to be served again."""
 
@@ -129,6 +131,7 @@ class Course:
         "mode",
         "plan",
         "purse",
+        "refused",
         "render",
         "run",
         "say",
@@ -172,6 +175,8 @@ class Course:
         self.telling = Telling(self.trace, emit, None if self.journal is None else self.journal.told.append)
         self.say = self._say_again if mode is Mode.REPLAY else self.telling.say
         """Tell an event: its name, what it is within the run, its data."""
+        self.refused = False
+        """Whether the first leg was not let through: nothing was done, and nothing need be written down."""
         self.conclude: Conclude | None = None
         self.failed: list[tuple[str, Fault]] = []
         """The lanes that failed, the first failure first."""

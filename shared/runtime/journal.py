@@ -100,6 +100,11 @@ class Journal:
         self._queue.append(entry)
         return entry
 
+    @property
+    def untouched(self) -> bool:
+        """Whether there is nothing but the row that a run begins with, and that is not durable."""
+        return self._durable == 0 and len(self._queue) <= 1 and not self.busy
+
     async def flush(self) -> None:
         """Make everything queued so far durable. Raises what the log raises; the rows stay queued then."""
         upto = self._next - 1

@@ -112,6 +112,11 @@ class Session:
         self._began = 0.0
         self.view: RunView | None = None
 
+    @property
+    def refused(self) -> bool:
+        """Whether it was not let through: nothing was done, and nothing is written."""
+        return self._course.refused
+
     async def __aenter__(self) -> Self:
         """Begin: nothing is written before the first intent."""
         self._began = self._clock.monotonic()
@@ -131,6 +136,8 @@ class Session:
         elif error is not None:
             status = "cancelled"
         course = self._course
+        if course.refused:
+            return
         if error is None:
             course.keep(self.fx.servable)
         journal = course.journal
