@@ -24,6 +24,7 @@ async def verify(request: Request, caller: Caller) -> Response:
             "seals": verdict.seals,
             "entries": verdict.entries,
             "unsealed": verdict.unsealed,
+            "tombstones": verdict.tombstones,
         }
     )
 

@@ -23,9 +23,16 @@ STATUS: Mapping[str, int] = {
     "model_not_found": 404,
     "over_budget": 402,
     "conflict": 409,
+    "gone": 410,
     "rate_limited": 429,
     "content_refused": 400,
     "output_blocked": 400,
+    # A tenant's program: it was called as asked, and can't be gone on with as it is.
+    "plugin_failed": 422,
+    "bad_plugin": 422,
+    "plugin_error": 422,
+    "plugin_stopped": 422,
+    "not_granted": 403,
     # A provider's fault. Its 429 stays one, so that a client knows a limit from an outage; our own bad credential
     # must not look like the caller's.
     "provider_throttled": 429,

@@ -98,8 +98,8 @@ DOCUMENT = obj(
 )
 _MONEY = nullable({"type": "integer", "minimum": 0, "maximum": 10**15, "description": "Micro-dollars."})
 _PACE = nullable({"type": "integer", "minimum": 1, "maximum": 10**9})
-_SPEND: Schema = {"run_micros": _MONEY, "day_micros": _MONEY, "month_micros": _MONEY}
-_RATE: Schema = {"requests_per_minute": _PACE, "tokens_per_minute": _PACE}
+SPEND: Schema = {"run_micros": _MONEY, "day_micros": _MONEY, "month_micros": _MONEY}
+RATE: Schema = {"requests_per_minute": _PACE, "tokens_per_minute": _PACE}
 KEY = obj(
     "id name hint scopes created expires revoked",
     {
@@ -171,39 +171,10 @@ SCHEMAS: dict[str, Schema] = {
             "limits": nullable(ref("Limits")),
         },
     ),
-    "Limits": obj("", _SPEND | _RATE),
-    "PolicyRequest": obj(
-        "",
-        {"spend": obj("", _SPEND), "rate": obj("", _RATE)},
-        anyOf=[{"required": ["spend"]}, {"required": ["rate"]}],
-    ),
-    "Policy": obj(
-        "spend rate own key now",
-        {
-            "object": {"const": "policy"},
-            "spend": obj("", _SPEND),
-            "rate": obj("", _RATE),
-            "own": ref("Limits"),
-            "key": ref("Limits"),
-            "now": {
-                "type": "array",
-                "items": obj(
-                    "scope period cap_micros spent_micros held_micros left_micros",
-                    {
-                        "scope": {"type": "string", "enum": ["tenant", "key"]},
-                        "period": {"type": "string", "enum": ["day", "month"]},
-                        "cap_micros": nullable(COUNT),
-                        "spent_micros": COUNT,
-                        "held_micros": COUNT,
-                        "left_micros": nullable(COUNT),
-                    },
-                ),
-            },
-        },
-    ),
+    "Limits": obj("", SPEND | RATE),
     "Tape": obj("entries", {"entries": {"type": "array", "items": OPEN}}),
     "Verdict": obj(
-        "tenant intact broken seals entries unsealed",
+        "tenant intact broken seals entries unsealed tombstones",
         {
             "tenant": TEXT,
             "intact": FLAG,
@@ -211,6 +182,7 @@ SCHEMAS: dict[str, Schema] = {
             "seals": COUNT,
             "entries": COUNT,
             "unsealed": COUNT,
+            "tombstones": COUNT,
         },
     ),
     "Health": obj("status", {"status": TEXT}),

@@ -13,9 +13,11 @@ def verify(*, as_json: bool, url: str | None, key: str | None) -> None:
     if as_json:
         put(verdict)
     elif not broken:
+        bare = verdict.get("tombstones") or 0
         print(
             f"intact: {verdict.get('entries')} entries under {verdict.get('seals')} seals, "
             f"{verdict.get('unsealed')} not sealed yet"
+            + (f", {bare} with a tombstone in place of their words" if bare else "")
         )
     if broken:
         raise Trouble("" if as_json else f"The log was tampered with or damaged: {broken}")

@@ -12,8 +12,14 @@
     │   ├── UnknownModel       a model that the catalogue does not have
     │   ├── OverBudget         a cap would be passed
     │   ├── Conflict           the thing is in another state than the request needs
+    │   ├── Gone               it was here, and its words were removed
     │   ├── TooFast            over a rate limit
-    │   └── OutputBlocked      the answer holds what the tenant's policy forbids
+    │   ├── OutputBlocked      the answer holds what the tenant's policy forbids
+    │   └── PluginFault        a tenant's own program
+    │       ├── BadPlugin      its text is no program of the subset, or lacks its entry
+    │       ├── PluginError    it raised
+    │       ├── PluginStopped  it reached a limit
+    │       └── NotGranted     it asked for a host or a secret that its manifest does not grant
     ├── ProviderFault          a provider, on one leg of one call
     │   ├── Throttled          429
     │   ├── Overloaded         5xx, 529, refused connection
@@ -134,6 +140,13 @@ class Conflict(CallerFault):
     code = "conflict"
 
 
+class Gone(CallerFault):
+    """Its words were removed."""
+
+    code = "gone"
+    advice = "GET /v1/retention/tombstones says when, by whom and under which rule."
+
+
 class TooFast(CallerFault):
     """Too many requests."""
 
@@ -153,6 +166,58 @@ class OutputBlocked(CallerFault):
 
     code = "output_blocked"
     advice = "GET /v1/policy shows the rules; rephrase the request, or have the policy changed."
+
+
+class PluginFault(CallerFault):
+    """A plugin failed."""
+
+    code = "plugin_failed"
+
+
+class BadPlugin(PluginFault):
+    """The plugin's source is refused."""
+
+    code = "bad_plugin"
+    advice = "Correct the named line; GET /v1/plugins shows the language and what is there to call."
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        param: str | None = None,
+    ) -> None:
+        """Where in the source, both from 1, where a place is known."""
+        super().__init__(message, param=param)
+        self.line = line
+        self.column = column
+
+
+class PluginError(PluginFault):
+    """The plugin raised an exception."""
+
+    code = "plugin_error"
+    advice = "The call's record holds the traceback; correct the source and add a version."
+
+
+class PluginStopped(PluginFault):
+    """The plugin was stopped at a limit."""
+
+    code = "plugin_stopped"
+    advice = "Make it do less, or grant it more in its manifest."
+
+    def __init__(self, message: str = "", *, limit: str = "seconds") -> None:
+        """`limit` is one of `shared.ports.sandbox.Limit`: which bound was reached."""
+        super().__init__(message)
+        self.limit = limit
+
+
+class NotGranted(PluginFault):
+    """The plugin is not granted what it asked for."""
+
+    code = "not_granted"
+    advice = "Name the host or the secret in the manifest's grants, in a new version."
 
 
 class ProviderFault(Fault):

@@ -21,5 +21,6 @@ class Log(Protocol):
         ...
 
     async def tape(self, tenant: TenantId, run: RunId) -> tuple[Entry, ...]:
-        """All entries of a run in the order of their positions; empty where the tenant has no such run."""
+        """All entries of a run in the order of their positions; empty where the tenant has no such run. Raises Gone
+        where its words were removed."""
         ...

@@ -17,6 +17,8 @@ class Verdict:
     entries: int
     unsealed: int
     broken: str = ""
+    tombstones: int = 0
+    """Entries whose words were removed: of those the chain covers the figures and the digests of what stood there."""
 
 
 class Seals(Protocol):

@@ -80,6 +80,7 @@ CHANGES = {
     "first_token_ms": "first_token_ms + 1",
     "total_ms": "null",
     "actor": "actor || 'x'",
+    "words": "not words",
 }
 
 

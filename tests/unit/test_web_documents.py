@@ -210,6 +210,7 @@ async def test_the_log_can_be_read_and_checked(engine: Engine) -> None:
         "seals": 1,
         "entries": 2,
         "unsealed": 0,
+        "tombstones": 0,
     }
 
 

@@ -1,4 +1,6 @@
--- The call log: at once audit, bill, eval corpus, resume and replay tape. Rows are added and never changed.
+-- The call log: at once audit, bill, eval corpus, resume and replay tape. Rows are added and never changed, but for one
+-- thing: their words (request, response, body) go when a rule of retention says so. Then a tombstone keeps the digests
+-- of what stood there, and the chain over the log verifies as before (see the seals).
 --
 -- `body` is json, not jsonb: json keeps the text as it was written (the order of keys, 1.0 beside 1, \u0000), and a
 -- replay must give the same bytes.
@@ -35,6 +37,8 @@ create table public.call_log (
   first_token_ms integer,
   total_ms integer,
   actor text not null default '',
+  -- false: request, response and body were removed; the tombstone of this row says when, why and by whom
+  words boolean not null default true,
   -- the transaction that wrote the row: seals cover ranges of these, so that a late commit can't slip behind a seal
   xid xid8 not null default pg_current_xact_id()
 ) partition by range (at);
@@ -42,6 +46,7 @@ comment on column public.call_log.cost_micros is 'Micro-dollars. Null is unprice
 create index call_log_newest on public.call_log (tenant_id, at desc);
 create index call_log_sealing on public.call_log (tenant_id, xid);
 create index call_log_ends on public.call_log (tenant_id, at) where kind = 'end';
+create index call_log_words on public.call_log (tenant_id, at) where kind = 'run' and words;
 -- The last one, because of indexes that look equally good the planner takes the youngest: on a month that is still
 -- empty all do, and a plan made then is kept while the month fills. Any other would read all that a tenant has.
 alter table public.call_log add primary key (tenant_id, run_id, position, at);
@@ -49,7 +54,7 @@ alter table public.call_log enable row level security;
 alter table public.call_log force row level security;
 revoke all on public.call_log from public, anon, authenticated, service_role;
 grant select on public.call_log to authenticated, service_role;
--- every column but xid: who writes a row can't choose under which seal it falls
+-- every column but two: who writes a row can't choose under which seal it falls, nor say that its words are gone
 grant insert (
   tenant_id, run_id, position, at, trace_id, kind, step, key, occurrence, attempt, leg, model, provider, request,
   response, body, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, searches,
@@ -70,9 +75,49 @@ begin
 end
 $$;
 revoke all on function app.refuse_change() from public;
+
+-- What is left of a row whose words were removed; the same for all, so that nothing can hide in it.
+create function app.removed_body() returns json
+language sql immutable
+set search_path = ''
+as $$ select '{"removed":true}'::json $$;
+revoke all on function app.removed_body() from public;
+
+-- The one change that a row may see: its words go, and nothing else of it changes. The update must come out of
+-- app.remove_words, which alone sets the marker, as the owner of the table, and a tombstone with the digests of the
+-- very words must be there already: words can't go without evidence, whoever asks.
+create function app.refuse_log_change() returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+  bare public.call_log := old;
+begin
+  if tg_op = 'UPDATE'
+    and pg_catalog.current_setting('chatsmart.removing', true) = old.run_id
+    and current_user = (select pg_catalog.pg_get_userbyid(c.relowner) from pg_catalog.pg_class as c where c.oid = tg_relid)
+    and old.words
+  then
+    bare.words := false;
+    bare.request := '';
+    bare.response := '';
+    bare.body := app.removed_body();
+    if bare::text = new::text and exists (
+      select from public.log_tombstones as t
+      where t.tenant_id = old.tenant_id and t.run_id = old.run_id and t.position = old.position and t.at = old.at
+        and t.request = pg_catalog.sha256(old.request) and t.response = pg_catalog.sha256(old.response)
+        and t.body = pg_catalog.sha256(pg_catalog.convert_to(old.body::text, 'UTF8'))
+    ) then
+      return new;
+    end if;
+  end if;
+  raise exception 'call_log is append-only: % refused', pg_catalog.lower(tg_op) using errcode = 'restrict_violation';
+end
+$$;
+revoke all on function app.refuse_log_change() from public;
 -- Row triggers reach the partitions by themselves, statement triggers (truncate knows no other) do not.
 create trigger no_change before update or delete on public.call_log
-  for each row execute function app.refuse_change();
+  for each row execute function app.refuse_log_change();
 create trigger no_truncate before truncate on public.call_log
   for each statement execute function app.refuse_change();
 

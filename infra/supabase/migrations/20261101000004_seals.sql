@@ -4,8 +4,15 @@
 -- running when it is made: all below it are over, so nothing can later commit into a sealed range. (A transaction that
 -- stays open anywhere on the server holds sealing back; it never makes it wrong.)
 --
---   entry  = sha256 of a JSON array of the row's columns, see app.entry_digest
---   seal   = sha256( previous seal || JSON array [tenant, number, from, to, entries, at] || entries in order )
+--   entry      = sha256 of a JSON array of the row's columns, its words (request, response, body) by their own sha256,
+--                see app.entry_digest
+--   tombstone  = sha256 of a JSON array of its columns, see app.tombstone_digest
+--   seal       = sha256( previous seal || JSON array [tenant, number, from, to, entries, at] || entries in order
+--                || tombstones in order ); a tombstone stands under the seal of the time at which it was written
+--
+-- Because words are digested apart, they can be removed: the tombstone keeps their digests, the entry's digest is made
+-- of those, and the seal over it fits as before. A row without words and without a tombstone, a tombstone of a row that
+-- has its words, and a tombstone with other digests fit no seal.
 --
 -- A logical dump keeps the rows but starts transaction numbers anew: after such a move begin with `pg_resetwal -x`
 -- past the last to_xid. pg_upgrade and physical copies keep the numbers.
@@ -15,7 +22,7 @@ create table public.log_seals (
   number bigint not null check (number > 0),
   from_xid xid8 not null,
   to_xid xid8 not null,
-  entries integer not null check (entries > 0),
+  entries integer not null check (entries >= 0),
   previous bytea not null,
   digest bytea not null,
   at timestamptz not null,
@@ -53,27 +60,94 @@ language sql immutable
 set search_path = ''
 as $$ select (extract(epoch from at) * 1000000)::bigint $$;
 
-create function app.entry_digest(e public.call_log) returns bytea
+-- What stood in rows whose words were removed, and why they were. Written by app.remove_words alone, never changed.
+create table public.log_tombstones (
+  tenant_id uuid not null,
+  run_id text not null,
+  position integer not null,
+  at timestamptz not null,
+  request bytea not null check (length(request) = 32),
+  response bytea not null check (length(response) = 32),
+  body bytea not null check (length(body) = 32),
+  rule text not null,
+  removed_by text not null,
+  removed_at timestamptz not null,
+  xid xid8 not null default pg_current_xact_id(),
+  primary key (tenant_id, run_id, position)
+);
+comment on column public.log_tombstones.at is 'The time of the row itself; request, response and body are SHA-256 of its words.';
+create index log_tombstones_newest on public.log_tombstones (tenant_id, removed_at desc);
+create index log_tombstones_sealing on public.log_tombstones (tenant_id, xid);
+alter table public.log_tombstones enable row level security;
+alter table public.log_tombstones force row level security;
+revoke all on public.log_tombstones from public, anon, authenticated, service_role;
+grant select on public.log_tombstones to authenticated, service_role;
+create policy own_tombstones on public.log_tombstones for select to authenticated
+  using (tenant_id = (select public.current_tenant()));
+create trigger no_change before update or delete on public.log_tombstones
+  for each row execute function app.refuse_change();
+create trigger no_truncate before truncate on public.log_tombstones
+  for each statement execute function app.refuse_change();
+
+-- A row and its tombstone (null: it has none), digested. What is at odds has a digest that no seal was made over: its
+-- input is no JSON array.
+create function app.entry_digest(e public.call_log, t public.log_tombstones) returns bytea
+language sql stable
+set search_path = ''
+as $$
+  select pg_catalog.sha256(case
+    when e.words <> (t.run_id is null)
+      or not e.words and (
+        e.request <> '' or e.response <> '' or e.body::text <> app.removed_body()::text or t.at <> e.at)
+    then pg_catalog.convert_to('at odds with its tombstone', 'UTF8')
+    else pg_catalog.convert_to(pg_catalog.json_build_array(
+      e.tenant_id, e.run_id, e.position, app.micros(e.at), e.trace_id, e.kind, e.step, e.key, e.occurrence, e.attempt,
+      e.leg, e.model, e.provider,
+      pg_catalog.encode(case when e.words then pg_catalog.sha256(e.request) else t.request end, 'hex'),
+      pg_catalog.encode(case when e.words then pg_catalog.sha256(e.response) else t.response end, 'hex'),
+      pg_catalog.encode(case when e.words
+        then pg_catalog.sha256(pg_catalog.convert_to(e.body::text, 'UTF8')) else t.body end, 'hex'),
+      e.input_tokens, e.cache_read_tokens, e.cache_write_tokens, e.output_tokens, e.reasoning_tokens, e.searches,
+      e.reported_cost_micros, e.provenance, e.cost_micros, e.finish, e.fault, e.first_token_ms, e.total_ms, e.actor
+    )::text, 'UTF8')
+  end)
+$$;
+
+create function app.tombstone_digest(t public.log_tombstones) returns bytea
 language sql stable
 set search_path = ''
 as $$
   select pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.json_build_array(
-    e.tenant_id, e.run_id, e.position, app.micros(e.at), e.trace_id, e.kind, e.step, e.key, e.occurrence, e.attempt,
-    e.leg, e.model, e.provider, pg_catalog.encode(pg_catalog.sha256(e.request), 'hex'),
-    pg_catalog.encode(pg_catalog.sha256(e.response), 'hex'), e.body::text, e.input_tokens, e.cache_read_tokens,
-    e.cache_write_tokens, e.output_tokens, e.reasoning_tokens, e.searches, e.reported_cost_micros, e.provenance,
-    e.cost_micros, e.finish, e.fault, e.first_token_ms, e.total_ms, e.actor
+    'tombstone', t.tenant_id, t.run_id, t.position, app.micros(t.at), pg_catalog.encode(t.request, 'hex'),
+    pg_catalog.encode(t.response, 'hex'), pg_catalog.encode(t.body, 'hex'), t.rule, t.removed_by,
+    app.micros(t.removed_at)
   )::text, 'UTF8'))
 $$;
 
--- The digests of a tenant's entries in one range, joined in the order that a seal fixes, and how many there are.
-create function app.range_digests(tenant uuid, from_xid xid8, to_xid xid8, out entries bigint, out digests bytea)
+-- The digests of a tenant's entries in one range, joined in the order that a seal fixes, those of its tombstones behind
+-- them, and how many of either there are.
+create function app.range_digests(
+  tenant uuid, from_xid xid8, to_xid xid8, out entries bigint, out tombstones bigint, out digests bytea
+)
 language sql stable
 set search_path = ''
 as $$
-  select count(*), string_agg(app.entry_digest(e), ''::bytea order by e.xid, e.run_id collate "C", e.position, e.at)
-  from public.call_log as e
-  where e.tenant_id = tenant and e.xid >= from_xid and e.xid < to_xid
+  select e.n, t.n, coalesce(e.digests, ''::bytea) || coalesce(t.digests, ''::bytea)
+  from (
+    select
+      count(*) as n,
+      string_agg(app.entry_digest(r, s), ''::bytea order by r.xid, r.run_id collate "C", r.position, r.at) as digests
+    from public.call_log as r
+    left join public.log_tombstones as s
+      on s.tenant_id = r.tenant_id and s.run_id = r.run_id and s.position = r.position
+    where r.tenant_id = tenant and r.xid >= from_xid and r.xid < to_xid
+  ) as e, (
+    select
+      count(*) as n,
+      string_agg(app.tombstone_digest(s), ''::bytea order by s.xid, s.run_id collate "C", s.position) as digests
+    from public.log_tombstones as s
+    where s.tenant_id = tenant and s.xid >= from_xid and s.xid < to_xid
+  ) as t
 $$;
 
 create function app.seal_digest(
@@ -89,7 +163,8 @@ as $$
     || coalesce(digests, ''::bytea))
 $$;
 
--- Seal what is committed and unsealed, at most about `up_to` rows at once; the number of rows sealed.
+-- Seal what is committed and unsealed, at most about `up_to` entries at once with the tombstones written meanwhile; the
+-- number of rows sealed.
 create function app.seal(tenant uuid, sealed_at timestamptz, up_to integer default 10000) returns integer
 language plpgsql security definer
 set search_path = ''
@@ -117,7 +192,7 @@ begin
   end if;
   last_xid := coalesce(batch_end, last_xid);
   select * into found from app.range_digests(tenant, head.to_xid, last_xid);
-  if found.entries = 0 then
+  if found.entries + found.tombstones = 0 then
     return 0;
   end if;
   fresh := app.seal_digest(
@@ -126,7 +201,7 @@ begin
     values (tenant, head.number + 1, head.to_xid, last_xid, found.entries, head.digest, fresh, sealed_at);
   update public.log_heads as h set number = head.number + 1, to_xid = last_xid, digest = fresh
     where h.tenant_id = tenant;
-  return found.entries;
+  return found.entries + found.tombstones;
 end
 $$;
 
@@ -152,8 +227,11 @@ as $$
   order by s.number
 $$;
 
--- The head of a tenant's chain, whether it is the last seal, and the rows that no seal covers yet.
-create function app.check_head(tenant uuid) returns table (number bigint, fits boolean, unsealed bigint)
+-- The head of a tenant's chain, whether it is the last seal, the rows that no seal covers yet, and how many entries have
+-- a tombstone in the place of their words.
+create function app.check_head(tenant uuid) returns table (
+  number bigint, fits boolean, unsealed bigint, tombstones bigint
+)
 language sql stable security definer
 set search_path = ''
 as $$
@@ -162,6 +240,9 @@ as $$
     coalesce(h.number, 0) = coalesce(l.number, 0) and coalesce(h.digest, '') = coalesce(l.digest, ''),
     (select count(*) from public.call_log as e
       where e.tenant_id = tenant and e.xid >= coalesce(l.to_xid, '0'::xid8))
+    + (select count(*) from public.log_tombstones as s
+      where s.tenant_id = tenant and s.xid >= coalesce(l.to_xid, '0'::xid8)),
+    (select count(*) from public.log_tombstones as s where s.tenant_id = tenant)
   from (values (tenant)) as t (id)
   left join public.log_heads as h on h.tenant_id = t.id
   left join lateral (
@@ -186,12 +267,16 @@ as $$
   where hop.id is not null and exists (
     select from public.call_log as e
     where e.tenant_id = hop.id and e.xid >= coalesce(h.to_xid, '0'::xid8)
+    union all
+    select from public.log_tombstones as s
+    where s.tenant_id = hop.id and s.xid >= coalesce(h.to_xid, '0'::xid8)
   )
   limit up_to
 $$;
 
 revoke all on function app.micros(timestamptz) from public;
-revoke all on function app.entry_digest(public.call_log) from public;
+revoke all on function app.entry_digest(public.call_log, public.log_tombstones) from public;
+revoke all on function app.tombstone_digest(public.log_tombstones) from public;
 revoke all on function app.range_digests(uuid, xid8, xid8) from public;
 revoke all on function app.seal_digest(uuid, bigint, xid8, xid8, bigint, timestamptz, bytea, bytea) from public;
 revoke all on function app.seal(uuid, timestamptz, integer) from public;

@@ -15,6 +15,7 @@ from shared.core.faults import OurFault
 from shared.core.ids import RunId, TenantId, TraceId
 from shared.core.money import Micros
 from shared.core.usage import Usage
+from shared.ports.retention import removed
 
 _SQL = load("log")
 _PLAIN = (
@@ -75,6 +76,9 @@ class PostgresLog:
         """See the port."""
         async with self._database.tenant(tenant) as connection:
             rows = await connection.fetch(_SQL["tape"], tenant, run)
+            if not all(row["words"] for row in rows):
+                removal = await connection.fetchrow(_SQL["removal"], tenant, run)
+                raise removed(run, *(removal or ("", None)))
         return tuple(_entry(row) for row in rows)
 
     async def check_written(self, entries: Sequence[Entry]) -> None:

@@ -41,6 +41,7 @@ class PostgresSeals:
             entries=sum(row["found"] for row in seals),
             unsealed=head["unsealed"],
             broken=broken,
+            tombstones=head["tombstones"],
         )
 
     async def due(self, limit: int) -> Sequence[TenantId]:

@@ -35,10 +35,18 @@ from rows from (
 select
   tenant_id, run_id, position, at, trace_id, kind, step, key, occurrence, attempt, leg, model, provider, request,
   response, body, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, searches,
-  reported_cost_micros, provenance, cost_micros, finish, fault, first_token_ms, total_ms, actor
+  reported_cost_micros, provenance, cost_micros, finish, fault, first_token_ms, total_ms, actor, words
 from public.call_log
 where tenant_id = $1 and run_id = $2
 order by position
+
+-- name: removal
+-- Why a run's words are gone.
+select rule, removed_at
+from public.log_tombstones
+where tenant_id = $1 and run_id = $2
+order by position
+limit 1
 
 -- name: ensure_partitions
 -- Months from this one on; across tenants, so through a narrow function.

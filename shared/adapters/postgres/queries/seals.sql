@@ -6,7 +6,7 @@ select app.seal($1, $2)
 select number, before, entries, found, linked, fits from app.check_seals($1)
 
 -- name: check_head
-select number, fits, unsealed from app.check_head($1)
+select number, fits, unsealed, tombstones from app.check_head($1)
 
 -- name: due
 select due from app.seals_due($1) as due
