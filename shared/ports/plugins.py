@@ -21,7 +21,8 @@ class Grants:
     """Names that the host's `fetch` may ask, exact; `*.example.com` for those below one."""
     secrets: tuple[str, ...] = ()
     """Names of the tenant's secrets that may be put into a request for it."""
-    seconds: float = 10.0
+    seconds: float = 2.0
+    """Of its own; the time in which a request is under way does not count."""
     memory_mib: int = 64
     fetches: int = 20
     """Requests in one call."""
@@ -110,7 +111,8 @@ class Called:
     fetches: int = 0
     size: int = 0
     """Bytes that were fetched."""
-    tries: int = 1
+    attempt: int = 1
+    """Which try it was: an action is tried again where the fault may pass."""
 
 
 class Plugins(Protocol):

@@ -198,7 +198,7 @@ def called(tenant: TenantId, number: int, plugin: str = "news") -> Called:
         hosts=("a.example", "b.example"),
         fetches=3,
         size=2**40,
-        tries=2,
+        attempt=2,
     )
 
 

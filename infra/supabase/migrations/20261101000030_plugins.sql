@@ -105,7 +105,7 @@ create table public.plugin_calls (
   hosts text[] not null,
   fetches integer not null,
   size bigint not null,
-  tries integer not null,
+  attempt integer not null,
   primary key (tenant_id, id)
 );
 comment on column public.plugin_calls.input_sha256 is 'Of what was given; neither that nor the value is kept.';

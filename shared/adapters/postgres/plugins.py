@@ -163,7 +163,7 @@ class PostgresPluginCalls:
                 list(called.hosts),
                 called.fetches,
                 called.size,
-                called.tries,
+                called.attempt,
             )
 
     async def listed(self, tenant: TenantId, plugin: str, before: str | None, limit: int) -> Sequence[Called]:
@@ -231,5 +231,5 @@ def _called(row: Record) -> Called:
         hosts=tuple(row["hosts"]),
         fetches=row["fetches"],
         size=row["size"],
-        tries=row["tries"],
+        attempt=row["attempt"],
     )

@@ -80,12 +80,12 @@ delete from public.plugin_secrets where tenant_id = $1 and name = $2
 
 -- name: note
 insert into public.plugin_calls (tenant_id, id, plugin, version, sha256, purpose, actor, trace_id, run_id, at,
-  input_sha256, outcome, message, ms, hosts, fetches, size, tries)
+  input_sha256, outcome, message, ms, hosts, fetches, size, attempt)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 
 -- name: calls
 select tenant_id, id, plugin, version, sha256, purpose, actor, trace_id, run_id, at, input_sha256, outcome, message, ms,
-  hosts, fetches, size, tries
+  hosts, fetches, size, attempt
 from public.plugin_calls
 where tenant_id = $1 and plugin = $2 and ($3::text is null or id < $3)
 order by id desc
