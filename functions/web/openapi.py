@@ -4,7 +4,15 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from functions.web import chat, cutover_schemas, openai_schemas, operator_schemas, responses, schemas
+from functions.web import (
+    chat,
+    cutover_schemas,
+    openai_schemas,
+    operator_schemas,
+    policy_schemas,
+    responses,
+    schemas,
+)
 from functions.web.describe import answer, errors
 
 IDEMPOTENCY = """Makes a request safe to send again: under one key it is done once, however often it
@@ -66,7 +74,11 @@ def _complete(found: dict[str, Any]) -> dict[str, Any]:
     components = found.setdefault("components", {})
     components.update(_COMPONENTS)
     components["schemas"] = (
-        schemas.SCHEMAS | openai_schemas.SCHEMAS | cutover_schemas.SCHEMAS | operator_schemas.SCHEMAS
+        schemas.SCHEMAS
+        | openai_schemas.SCHEMAS
+        | cutover_schemas.SCHEMAS
+        | operator_schemas.SCHEMAS
+        | policy_schemas.SCHEMAS
     )
     components["responses"] = {
         "Problem": answer(None, "A problem document")

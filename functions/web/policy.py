@@ -1,9 +1,9 @@
-"""The tenant's policy: what it may spend and how fast it may go."""
+"""The tenant's policy: what it may spend, how fast it may go, and its rules."""
 
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,35 +11,66 @@ from functions.web.describe import describe
 from functions.web.reply import Json
 from functions.web.request import Caller, engine, json_body, principals
 from shared.core.faults import BadRequest
+from shared.core.rules_json import PARTS, as_json
 from shared.core.tenant import Limits
+from shared.models.catalogue import REGIONS
 from shared.ports.ledger import Balance
+from shared.ports.rules import Edition
 from shared.tenancy.policy import Policies, Policy
 
 router = APIRouter(tags=["policy"])
 _SPEND = ("run_micros", "day_micros", "month_micros")
 _RATE = ("requests_per_minute", "tokens_per_minute")
+_PARTS = ("spend", "rate", *PARTS)
 
 
-@router.get("/v1/policy", **describe("Policy", "The limits in force, and what is spent, held and left"))
+@router.get("/v1/policy", **describe("Policy", "The policy in force, and what is spent, held and left"))
 async def shown(request: Request, caller: Caller) -> Response:
-    """The limits that bind the tenant, those of its own, and what is spent, held and left now."""
+    """The limits that bind the tenant, those of its own, what is spent, held and left now, and its rules."""
     return Json(_json(await _policies(request).of(caller)))
 
 
-@router.put("/v1/policy", **describe("Policy", "The limits now in force", body="PolicyRequest"))
+@router.put("/v1/policy", **describe("Policy", "The policy now in force", body="PolicyRequest"))
 async def changed(request: Request, caller: Caller) -> Response:
-    """Replace the tenant's own limits on spending, on rates or both: within a part, what is left out or null is the
-    house's default. A tenant may stay below the house's limits, an operator may go above. At once in this process,
-    within two seconds in all others."""
+    """Replace parts of the tenant's policy, each as a whole: what is left out of a part is its default, a part that is
+    left out stays. A tenant may stay below the house's limits and make its rules stricter; an operator may go above and
+    loosen them. At once in this process, within two seconds in all others."""
     given = await json_body(request)
-    if "spend" not in given and "rate" not in given:
-        raise BadRequest("'spend' or 'rate' must be given.", param="spend")
+    for name in given:
+        if name not in _PARTS:
+            raise BadRequest(f"'{name}' is no part of a policy; there are: {', '.join(_PARTS)}.", param=name)
+    if not given:
+        raise BadRequest(f"At least one part must be given: {', '.join(_PARTS)}.", param="spend")
     policies = _policies(request)
-    kept = limits_json((await policies.of(caller)).own)
-    limits = limits_of(_part(given, "spend", _SPEND, kept) | _part(given, "rate", _RATE, kept), "")
-    policy = await policies.change(caller, limits)
-    principals(request).forget_tenant(caller.tenant)
+    limits = None
+    if "spend" in given or "rate" in given:
+        kept = limits_json((await policies.of(caller)).own)
+        limits = limits_of(_part(given, "spend", _SPEND, kept) | _part(given, "rate", _RATE, kept), "")
+    rules = {name: part for name, part in given.items() if name in PARTS}
+    try:
+        policy = await policies.change(caller, limits, rules)
+    finally:
+        # Where the second of two writes fails, the first one binds all the same.
+        principals(request).forget_tenant(caller.tenant)
     return Json(_json(policy))
+
+
+@router.get("/v1/policy/history", **describe("PolicyHistory", "A page of versions, newest first"))
+async def history(
+    request: Request,
+    caller: Caller,
+    after: Annotated[int | None, Query(ge=1, lt=2**53, description="`next` of the page before.")] = None,
+    cursor: Annotated[int | None, Query(ge=1, lt=2**53, description="The same as `after`.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 20,
+) -> Response:
+    """Every version that the tenant's rules have had, who put it in force and when. Limits are no part of a version."""
+    found = await _policies(request).history(caller, after or cursor, limit + 1)
+    return Json(
+        {
+            "data": [_edition(edition) for edition in found[:limit]],
+            "next": str(found[limit - 1].rules.version) if len(found) > limit else None,
+        }
+    )
 
 
 def limits_of(values: dict[str, Any], inside: str) -> Limits:
@@ -74,18 +105,37 @@ def _part(given: dict[str, Any], name: str, known: tuple[str, ...], kept: dict[s
 
 def _policies(request: Request) -> Policies:
     services = engine(request)
-    return Policies(services.keys, services.ledger, services.settings.limits)
+    return Policies(
+        services.keys,
+        services.ledger,
+        services.clock,
+        services.settings.limits,
+        services.catalogue.models(),
+        REGIONS,
+    )
 
 
 def _json(policy: Policy) -> dict[str, Any]:
     limits = limits_json(policy.limits)
     return {
         "object": "policy",
+        "version": policy.rules.version,
         "spend": {name: limits[name] for name in _SPEND},
         "rate": {name: limits[name] for name in _RATE},
+        **as_json(policy.rules),
         "own": limits_json(policy.own),
         "key": limits_json(policy.key),
         "now": [_balance(balance) for balance in policy.balances],
+    }
+
+
+def _edition(edition: Edition) -> dict[str, Any]:
+    return {
+        "object": "policy_version",
+        "version": edition.rules.version,
+        "at": edition.at.isoformat(),
+        "by": edition.by,
+        **as_json(edition.rules),
     }
 
 

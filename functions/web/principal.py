@@ -10,6 +10,7 @@ from starlette.types import Scope
 from functions.web.body import header
 from shared.core.faults import NoKey
 from shared.core.ids import KeyId, TenantId
+from shared.core.rules import Rules
 from shared.core.tenant import Limits, Principal
 from shared.ports.clock import Clock
 from shared.ports.keys import Keys
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from functions.web.supabase_token import SupabaseTokens
 
 REMEMBERED_SECONDS = 2.0
-"""How long a looked-up key is taken for granted, its limits and its tenant's too: a key revoked in another process
-works at most so much longer, and a limit changed there binds so much later."""
+"""How long a looked-up key is taken for granted, its limits and its tenant's limits and rules too: a key revoked in
+another process works at most so much longer, and a policy changed there binds so much later."""
 _REMEMBERED = 10_000
 
 
@@ -32,7 +33,9 @@ class Principals:
         self._clock = clock
         self._tokens = tokens
         self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
-        self._limits: OrderedDict[TenantId, tuple[Limits, float]] = OrderedDict()
+        self._tenants: OrderedDict[TenantId, tuple[Limits, Rules, float]] = OrderedDict()
+        self._changes = 0
+        """How often something was forgotten: what was asked for before that is not remembered after it."""
         self._asking: dict[bytes, asyncio.Task[Principal | None]] = {}
 
     async def of(self, scope: Scope) -> Principal:
@@ -53,24 +56,34 @@ class Principals:
         """Drop what is remembered of a key that this process has just revoked."""
         for found in [d for d, (principal, _) in self._known.items() if principal.key == key]:
             del self._known[found]
+        self._changed()
 
     def forget_tenant(self, tenant: TenantId) -> None:
-        """Drop what is remembered of a tenant whose limits this process has just changed."""
+        """Drop what is remembered of a tenant whose policy this process has just changed."""
         for found in [d for d, (principal, _) in self._known.items() if principal.tenant == tenant]:
             del self._known[found]
-        self._limits.pop(tenant, None)
+        self._tenants.pop(tenant, None)
+        self._changed()
+
+    def _changed(self) -> None:
+        # Look-ups under way may have read what was there before; whoever comes now asks anew.
+        self._changes += 1
+        self._asking.clear()
 
     async def _limited(self, person: Principal) -> Principal:
-        """A person with the tenant's limits: a token holds none."""
+        """A person with the tenant's limits and rules: a token holds none."""
         now = self._clock.monotonic()
-        known = self._limits.get(person.tenant)
-        if known is None or known[1] <= now:
-            known = ((await self._keys.limits(person.tenant))[0], now + REMEMBERED_SECONDS)
-            self._limits.pop(person.tenant, None)
-            self._limits[person.tenant] = known
-            if len(self._limits) > _REMEMBERED:
-                self._limits.popitem(last=False)
-        return replace(person, tenant_limits=known[0])
+        known = self._tenants.get(person.tenant)
+        if known is None or known[2] <= now:
+            changes = self._changes
+            limits, _ = await self._keys.limits(person.tenant)
+            known = (limits, await self._keys.rules(person.tenant), now + REMEMBERED_SECONDS)
+            self._tenants.pop(person.tenant, None)
+            if changes == self._changes:
+                self._tenants[person.tenant] = known
+            if len(self._tenants) > _REMEMBERED:
+                self._tenants.popitem(last=False)
+        return replace(person, tenant_limits=known[0], rules=known[1])
 
     async def _of_key(self, secret: str) -> Principal:
         name = digest(secret)
@@ -81,7 +94,7 @@ class Principals:
         asking = self._asking.get(name)
         if asking is None:
             asking = self._asking[name] = asyncio.create_task(self._ask(name))
-            asking.add_done_callback(lambda _: self._asking.pop(name, None))
+            asking.add_done_callback(lambda done: self._answered(name, done))
         # Shielded: one client that leaves must not fail the others that wait for the same look-up.
         principal = await asyncio.shield(asking)
         if principal is None:
@@ -90,14 +103,18 @@ class Principals:
 
     async def _ask(self, name: bytes) -> Principal | None:
         # The time is taken first: a revocation while we wait for the store must not be remembered away.
-        asked = self._clock.monotonic()
+        asked, changes = self._clock.monotonic(), self._changes
         principal = await self._keys.principal(name, self._clock.now())
         self._known.pop(name, None)
-        if principal is not None:
+        if principal is not None and changes == self._changes:
             self._known[name] = (principal, asked + REMEMBERED_SECONDS)
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return principal
+
+    def _answered(self, name: bytes, asking: "asyncio.Task[Principal | None]") -> None:
+        if self._asking.get(name) is asking:
+            del self._asking[name]
 
 
 def _hint(secret: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, get_args
 
 import orjson
 
@@ -25,8 +25,11 @@ documents   finished documents
 """
 Blocked = Literal["refuse", "mask"]
 """What becomes of an answer that holds what it must not: it ends with an error, or the words are masked."""
+DATA_CLASSES: frozenset[str] = frozenset(get_args(DataClass))
+REDACTABLE = frozenset("EMAIL PHONE CARD IBAN SSN NATIONAL_ID PASSPORT IP JWT SECRET DOB MAC ACCOUNT".split())
+"""Types of what can be redacted; the engine finds these and no others."""
 EVERYTHING = frozenset({"*"})
-"""All types of what can be redacted."""
+"""All of them, those of a later release too."""
 
 
 @dataclass(frozen=True, slots=True)

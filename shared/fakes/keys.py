@@ -6,8 +6,9 @@ from datetime import datetime
 
 from shared.core.faults import Conflict, NotYours, OurFault
 from shared.core.ids import KeyId, TenantId
-from shared.core.rules import NO_RULES, Rules
+from shared.core.rules import Rules
 from shared.core.tenant import NO_LIMITS, Limits, Principal
+from shared.fakes.rules import MemoryRules
 from shared.ports.keys import ApiKey
 
 
@@ -19,6 +20,7 @@ class MemoryKeys:
         self._limits: dict[TenantId, Limits] = {}
         self._keys: dict[tuple[TenantId, KeyId], ApiKey] = {}
         self._digests: dict[bytes, tuple[TenantId, KeyId]] = {}
+        self.book = MemoryRules(self._tenants)
 
     async def principal(self, digest: bytes, at: datetime) -> Principal | None:
         """See the port."""
@@ -29,7 +31,8 @@ class MemoryKeys:
         if any(end is not None and end <= at for end in (key.expires, key.revoked)):
             return None
         limits = self._limits.get(key.tenant, NO_LIMITS)
-        return Principal(key.tenant, str(key.id), key.id, key.scopes, key.limits, limits)
+        rules = await self.book.current(key.tenant)
+        return Principal(key.tenant, str(key.id), key.id, key.scopes, key.limits, limits, rules)
 
     async def create(self, key: ApiKey, digest: bytes) -> None:
         """See the port. Raises Conflict where the id or the digest is taken, OurFault without the tenant."""
@@ -64,7 +67,7 @@ class MemoryKeys:
 
     async def rules(self, tenant: TenantId) -> Rules:
         """See the port."""
-        return NO_RULES
+        return await self.book.current(tenant)
 
     async def limit_tenant(self, tenant: TenantId, limits: Limits) -> None:
         """See the port."""

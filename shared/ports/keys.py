@@ -8,6 +8,7 @@ from typing import Protocol
 from shared.core.ids import KeyId, TenantId
 from shared.core.rules import Rules
 from shared.core.tenant import NO_LIMITS, Limits, Principal, Scope
+from shared.ports.rules import RuleBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,14 @@ class ApiKey:
 class Keys(Protocol):
     """Keys are stored as SHA-256 digests; a lost key can't be shown again."""
 
+    @property
+    def book(self) -> RuleBook:
+        """The tenants' policies."""
+        ...
+
     async def principal(self, digest: bytes, at: datetime) -> Principal | None:
-        """Whose key this is, with its limits and its tenant's; None where there is none, or it is expired or
-        revoked."""
+        """Whose key this is, with its limits, its tenant's and its tenant's rules; None where there is none, or it is
+        expired or revoked. Raises UnreadablePolicy: a key whose rules are not understood opens nothing."""
         ...
 
     async def create(self, key: ApiKey, digest: bytes) -> None:
@@ -51,7 +57,7 @@ class Keys(Protocol):
         ...
 
     async def rules(self, tenant: TenantId) -> Rules:
-        """The tenant's policy in force. Raises OurFault for one that this code can't read: it must not be ignored."""
+        """The tenant's rules in force, for whoever acts without a key. Raises UnreadablePolicy."""
         ...
 
     async def limit_tenant(self, tenant: TenantId, limits: Limits) -> None:

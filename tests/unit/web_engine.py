@@ -24,6 +24,7 @@ from shared.core.ids import KeyId, RunId, TenantId, TraceId, run_id, trace_of
 from shared.core.leg import Piece
 from shared.core.limit import Remaining
 from shared.core.money import Micros
+from shared.core.rules import Rules
 from shared.core.tenant import NO_LIMITS, Limits, Principal
 from shared.core.usage import Usage
 from shared.cutover.desk import Desk as CutoverDesk
@@ -31,6 +32,7 @@ from shared.fakes.comparisons import MemoryComparisons
 from shared.fakes.cutovers import MemoryCutovers
 from shared.fakes.ledger import MemoryLedger
 from shared.fakes.oldpath import ScriptedOldPath
+from shared.fakes.rules import MemoryRules
 from shared.fakes.sealer import MemorySealer
 from shared.models.catalogue import Catalogue
 from shared.ports.keys import ApiKey
@@ -71,6 +73,10 @@ class MemoryKeys:
     asked: int = 0
     wait: float = 0.0
     tenants: dict[TenantId, Limits] = field(default_factory=dict)
+    book: MemoryRules = field(default_factory=MemoryRules)
+
+    async def rules(self, tenant: TenantId) -> Rules:
+        return await self.book.current(tenant)
 
     async def limits(self, tenant: TenantId, key: KeyId | None = None) -> tuple[Limits, Limits]:
         found = [row.limits for row in self.rows.values() if (row.tenant, row.id) == (tenant, key)]
@@ -86,7 +92,8 @@ class MemoryKeys:
         if key is None or key.revoked is not None or (key.expires is not None and key.expires <= at):
             return None
         limits = self.tenants.get(key.tenant, NO_LIMITS)
-        return Principal(key.tenant, key.id, key.id, key.scopes, key.limits, limits)
+        rules = await self.book.current(key.tenant)
+        return Principal(key.tenant, key.id, key.id, key.scopes, key.limits, limits, rules)
 
     async def create(self, key: ApiKey, digest: bytes) -> None:
         self.rows[digest] = key

@@ -62,6 +62,25 @@ create policy limit_tenant on public.tenants for update to authenticated
   with check (id = (select public.current_tenant()));
 
 
+-- A tenant's policy, a row for each version; the highest one is in force, and none is ever changed.
+create table public.tenant_rules (
+  tenant_id uuid not null references public.tenants (id) on delete cascade,
+  version bigint not null check (version > 0),
+  rules jsonb not null,
+  at timestamptz not null,
+  by text not null,
+  primary key (tenant_id, version)
+);
+alter table public.tenant_rules enable row level security;
+alter table public.tenant_rules force row level security;
+revoke all on public.tenant_rules from public, anon, authenticated;
+grant select, insert on public.tenant_rules to authenticated;
+create policy own_rules on public.tenant_rules for select to authenticated
+  using (tenant_id = (select public.current_tenant()));
+create policy new_rules on public.tenant_rules for insert to authenticated
+  with check (tenant_id = (select public.current_tenant()) and session_user = 'chatsmart_app');
+
+
 create table public.api_keys (
   id text not null,
   tenant_id uuid not null references public.tenants (id) on delete cascade,
@@ -105,16 +124,23 @@ returns table (
   tenant_id uuid, key_id text, scopes text[],
   run_micros bigint, day_micros bigint, month_micros bigint, requests_per_minute bigint, tokens_per_minute bigint,
   tenant_run_micros bigint, tenant_day_micros bigint, tenant_month_micros bigint, tenant_requests_per_minute bigint,
-  tenant_tokens_per_minute bigint
+  tenant_tokens_per_minute bigint, rules_version bigint, rules jsonb
 )
 language sql stable security definer
 set search_path = ''
 as $$
   select k.tenant_id, k.id, k.scopes,
     k.run_micros, k.day_micros, k.month_micros, k.requests_per_minute, k.tokens_per_minute,
-    t.run_micros, t.day_micros, t.month_micros, t.requests_per_minute, t.tokens_per_minute
+    t.run_micros, t.day_micros, t.month_micros, t.requests_per_minute, t.tokens_per_minute,
+    r.version, r.rules
   from public.api_keys as k
   join public.tenants as t on t.id = k.tenant_id
+  left join lateral (
+    select n.version, n.rules from public.tenant_rules as n
+    where n.tenant_id = k.tenant_id
+    order by n.version desc
+    limit 1
+  ) as r on true
   where k.digest = wanted
     and (k.expires_at is null or k.expires_at > at)
     and (k.revoked_at is null or k.revoked_at > at)

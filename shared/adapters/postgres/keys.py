@@ -8,9 +8,10 @@ import asyncpg
 
 from shared.adapters.postgres.database import Database, Record
 from shared.adapters.postgres.queries import load
+from shared.adapters.postgres.rules import PostgresRules
 from shared.core.faults import Conflict, NotYours
 from shared.core.ids import KeyId, TenantId
-from shared.core.rules import NO_RULES, Rules
+from shared.core.rules import Rules
 from shared.core.tenant import NO_LIMITS, Limits, Principal
 from shared.ports.keys import ApiKey
 
@@ -22,6 +23,7 @@ class PostgresKeys:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.book = PostgresRules(database)
 
     async def principal(self, digest: bytes, at: datetime) -> Principal | None:
         """See the port. One round trip."""
@@ -29,14 +31,15 @@ class PostgresKeys:
         if not rows:
             return None
         row = rows[0]
-        key = KeyId(row["key_id"])
+        key, tenant = KeyId(row["key_id"]), TenantId(str(row["tenant_id"]))
         return Principal(
-            TenantId(str(row["tenant_id"])),
+            tenant,
             str(key),
             key,
             frozenset(row["scopes"]),
             _limits(row),
             _limits(row, "tenant_"),
+            self.book.parsed(tenant, row["rules_version"], row["rules"]),
         )
 
     async def create(self, key: ApiKey, digest: bytes) -> None:
@@ -80,7 +83,7 @@ class PostgresKeys:
 
     async def rules(self, tenant: TenantId) -> Rules:
         """See the port."""
-        return NO_RULES
+        return await self.book.current(tenant)
 
     async def limit_tenant(self, tenant: TenantId, limits: Limits) -> None:
         """See the port."""

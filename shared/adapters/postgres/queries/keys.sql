@@ -1,9 +1,10 @@
 -- name: principal
--- Asked before a tenant is known, so through a narrow function. Limits of the key, then of its tenant.
+-- Asked before a tenant is known, so through a narrow function. Limits of the key, then of its tenant, and its policy.
 select
   tenant_id, key_id, scopes,
   run_micros, day_micros, month_micros, requests_per_minute, tokens_per_minute,
-  tenant_run_micros, tenant_day_micros, tenant_month_micros, tenant_requests_per_minute, tenant_tokens_per_minute
+  tenant_run_micros, tenant_day_micros, tenant_month_micros, tenant_requests_per_minute, tenant_tokens_per_minute,
+  rules_version, rules
 from app.key_principal($1, $2)
 
 -- name: create
