@@ -8,8 +8,10 @@ from shared.ports.shelf import Document
 
 
 def document_json(document: Document) -> dict[str, Any]:
-    """A document as its owner sees it; `rerun_of` where it is one."""
-    origin = {} if document.parent is None else {"rerun_of": document.parent}
+    """A document as its owner sees it; `rerun_of` where it is one, `removed` where its words were."""
+    origin: dict[str, Any] = {} if document.parent is None else {"rerun_of": document.parent}
+    if document.removed is not None:
+        origin["removed"] = document.removed.isoformat()
     return {
         "id": document.id,
         "object": "document",

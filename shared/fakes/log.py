@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -12,6 +13,10 @@ from shared.core.entry import Entry
 from shared.core.faults import OurFault
 from shared.core.ids import RunId, TenantId
 from shared.core.money import Micros
+from shared.ports.retention import Removal, Tombstone, removed
+
+REMOVED = {"removed": True}
+"""What is left of a row whose words were removed."""
 
 
 class MemoryLog:
@@ -19,6 +24,7 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.rows: dict[TenantId, list[Entry]] = defaultdict(list)
+        self.tombstones: dict[TenantId, dict[tuple[RunId, int], Tombstone]] = defaultdict(dict)
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """See the port. The very same entries a second time are taken as written."""
@@ -41,7 +47,22 @@ class MemoryLog:
     async def tape(self, tenant: TenantId, run: RunId) -> tuple[Entry, ...]:
         """See the port."""
         rows = self.rows.get(tenant, [])
+        for (of, _), tombstone in self.tombstones.get(tenant, {}).items():
+            if of == run:
+                raise removed(run, tombstone.removal.rule, tombstone.removal.at)
         return tuple(sorted((row for row in rows if row.run == run), key=lambda row: row.position))
+
+    def remove_words(self, tenant: TenantId, run: RunId, removal: Removal) -> int:
+        """Put tombstones in the place of a run's words. The number of rows."""
+        gone = 0
+        for place, row in enumerate(self.rows.get(tenant, [])):
+            if row.run == run and (run, row.position) not in self.tombstones[tenant]:
+                digests = digests_of(row)
+                found = Tombstone(tenant, run, row.position, row.at, *digests, removal)
+                self.tombstones[tenant][run, row.position] = found
+                self.rows[tenant][place] = replace(row, request=b"", response=b"", body=REMOVED)
+                gone += 1
+        return gone
 
     async def open_runs(self, kind: str, before: datetime, limit: int) -> Sequence[tuple[TenantId, RunId]]:
         """See the port."""
@@ -61,6 +82,12 @@ class MemoryLog:
         rows = self.rows.get(tenant, [])
         ends = (row for row in rows if row.kind == "end" and since <= row.at < until)
         return Micros(sum(row.cost or 0 for row in ends))
+
+
+def digests_of(row: Entry) -> tuple[bytes, bytes, bytes]:
+    """SHA-256 of a row's request, response and body."""
+    body = orjson.dumps(row.body)
+    return sha256(row.request).digest(), sha256(row.response).digest(), sha256(body).digest()
 
 
 def one_tenant(entries: Sequence[Entry]) -> TenantId:

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
 from shared.core.entry import Entry
 from shared.core.ids import TenantId
-from shared.fakes.log import MemoryLog
+from shared.fakes.log import REMOVED, MemoryLog, digests_of
+from shared.ports.retention import Tombstone
 from shared.ports.seals import Verdict
 
 
@@ -33,7 +34,7 @@ class MemorySeals:
         rows = self._log.rows[tenant][covered:]
         if rows:
             previous = seals[-1].digest if seals else b""
-            seals.append(_Seal(len(seals) + 1, len(rows), _digest(previous, rows)))
+            seals.append(_Seal(len(seals) + 1, len(rows), self._digest(previous, rows)))
         return len(rows)
 
     async def verify(self, tenant: TenantId) -> Verdict:
@@ -42,11 +43,12 @@ class MemorySeals:
         start, previous, broken = 0, b"", ""
         for seal in self._seals[tenant]:
             part = rows[start : start + seal.entries]
-            if not broken and _digest(previous, part) != seal.digest:
+            if not broken and self._digest(previous, part) != seal.digest:
                 broken = f"Seal {seal.number} does not fit its {seal.entries} entries."
             start, previous = start + seal.entries, seal.digest
         unsealed = max(len(rows) - start, 0)
-        return Verdict(tenant, len(self._seals[tenant]), min(start, len(rows)), unsealed, broken)
+        bare = len(self._log.tombstones[tenant])
+        return Verdict(tenant, len(self._seals[tenant]), min(start, len(rows)), unsealed, broken, bare)
 
     async def due(self, limit: int) -> Sequence[TenantId]:
         """See the port."""
@@ -56,6 +58,16 @@ class MemorySeals:
                 due.append(tenant)
         return tuple(sorted(due)[:limit])
 
+    def _digest(self, previous: bytes, rows: Sequence[Entry]) -> bytes:
+        found = (_row(row, self._log.tombstones[row.tenant].get((row.run, row.position))) for row in rows)
+        return sha256(previous + b"".join(found)).digest()
 
-def _digest(previous: bytes, rows: Sequence[Entry]) -> bytes:
-    return sha256(previous + b"".join(sha256(repr(row).encode()).digest() for row in rows)).digest()
+
+def _row(row: Entry, tombstone: Tombstone | None) -> bytes:
+    """A row's digest, its words by their own."""
+    words = digests_of(row)
+    if tombstone is not None:
+        bare = not row.request and not row.response and row.body == REMOVED
+        words = (tombstone.request, tombstone.response, tombstone.body) if bare else (b"", b"", b"")
+    figures = replace(row, request=b"", response=b"", body={})
+    return sha256(repr((figures, words)).encode()).digest()

@@ -37,6 +37,21 @@ class MemoryShelf:
         """See the port."""
         return self._documents.get((tenant, run))
 
+    def all(self) -> Sequence[Document]:
+        """Every document of every tenant."""
+        return tuple(self._documents.values())
+
+    def remove_text(self, tenant: TenantId, run: RunId, at: datetime) -> bool:
+        """What retention does to a document. False for one that is not there, being written, or without its text."""
+        found = self._documents.get((tenant, run))
+        if found is None or found.status == "running" or found.removed is not None:
+            return False
+        fault = (
+            None if found.fault is None else {"code": found.fault.get("code"), "message": "", "advice": ""}
+        )
+        self._documents[tenant, run] = found.with_(given={}, text="", data=None, fault=fault, removed=at)
+        return True
+
     async def listed(
         self, tenant: TenantId, after: str | None, limit: int, pipeline: str | None = None
     ) -> Sequence[Document]:

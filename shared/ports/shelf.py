@@ -51,6 +51,9 @@ class Document:
     version: str = ""
     parent: RunId | None = None
     """The document that this one is a re-run of."""
+    removed: datetime | None = None
+    """When its words (what was given, its text and data) were removed; they are empty since. Written by retention
+    alone: `put` leaves it as it is."""
 
     def with_(self, **changes: Any) -> "Document":
         """A copy with some fields changed."""

@@ -110,4 +110,5 @@ def _document(row: Record) -> Document:
         simulated=row["simulated"],
         version=row["version"],
         parent=None if row["parent_id"] is None else RunId(row["parent_id"]),
+        removed=row["removed_at"],
     )

@@ -14,7 +14,7 @@ on conflict (tenant_id, id) do update set
 -- name: get
 select
   tenant_id, id, trace_id, pipeline, status, created_at, finished_at, actor, given, text, data, steps, fault,
-  cost_micros, budget_micros, simulated, version, parent_id
+  cost_micros, budget_micros, simulated, version, parent_id, removed_at
 from public.documents
 where tenant_id = $1 and id = $2
 
@@ -22,7 +22,7 @@ where tenant_id = $1 and id = $2
 -- Newest first, past the document $2. A cursor that names nothing gives nothing.
 select
   tenant_id, id, trace_id, pipeline, status, created_at, finished_at, actor, given, text, data, steps, fault,
-  cost_micros, budget_micros, simulated, version, parent_id
+  cost_micros, budget_micros, simulated, version, parent_id, removed_at
 from public.documents
 where tenant_id = $1
   and ($2::text is null or (created_at, id) < (
