@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import orjson
 
 from shared.core.answer import Answer
-from shared.core.chunk import Chunk, Ended, Used
+from shared.core.chunk import Chunk, Ended, Text, Used
 from shared.core.leg import Batch, Call, LegEnded, LegItem, LegStarted, Servable, Served
 from shared.core.model_spec import ModelSpec
 from shared.core.money import ZERO, Micros
@@ -78,5 +78,13 @@ def stored(found: Servable, at: datetime) -> Stored | None:
 
 
 def _kept(read: Batch) -> Batch:
-    """A read without the provider's usage report: nobody is asked when it is served again."""
-    return [chunk for chunk in read if not isinstance(chunk, Used)]
+    """A read without the provider's usage reports, for nobody is asked when it is served again; texts that stood on
+    either side of one are one, as in every read."""
+    kept: list[Chunk] = []
+    for chunk in read:
+        last = kept[-1] if kept else None
+        if isinstance(chunk, Text) and isinstance(last, Text):
+            kept[-1] = Text(last.text + chunk.text)
+        elif not isinstance(chunk, Used):
+            kept.append(chunk)
+    return kept

@@ -87,7 +87,9 @@ async def listen(house: House, **more: Any) -> Heard:
     """A streamed chat as OpenAI's clients read one."""
     heard = Heard()
     async with house.client() as client:
-        request = client.build_request("POST", "/v1/chat/completions", json=ASKED | {"stream": True} | more)
+        asked = ASKED | {"stream": True} | more
+        anew = {"x-chatsmart-cache": "off"}
+        request = client.build_request("POST", "/v1/chat/completions", json=asked, headers=anew)
         answer = await client.send(request, stream=True)
         heard.status, heard.trace = answer.status_code, answer.headers.get("x-chatsmart-trace", "")
         if answer.status_code != 200:

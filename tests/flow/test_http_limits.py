@@ -27,6 +27,10 @@ async def bound(house: House, **limits: int) -> tuple[str, str]:
     return made["id"], made["key"]
 
 
+ANEW = {"x-chatsmart-cache": "off"}
+"""Past the cache: an answer out of it needs no money."""
+
+
 async def worst(house: House) -> int:
     """What a chat holds at most, as its refusal tells it under a cap of 0."""
     _, secret = await bound(house, run_micros=0)
@@ -45,12 +49,12 @@ async def test_a_keys_cap_binds_that_key_alone(house: House, period: str) -> Non
     id_, secret = await bound(house, **{f"{period}_micros": most})
     sent = len(house.simulator.calls())
     async with house.client(secret) as client:
-        first = await client.post(CHAT, json=HELLO)
+        first = await client.post(CHAT, json=HELLO, headers=ANEW)
         await house.quiet()
-        second = await client.post(CHAT, json=HELLO)
+        second = await client.post(CHAT, json=HELLO, headers=ANEW)
         policy = (await client.get("/v1/policy")).json()
     async with house.client() as client:
-        other = await client.post(CHAT, json=HELLO)
+        other = await client.post(CHAT, json=HELLO, headers=ANEW)
     assert (first.status_code, second.status_code, other.status_code) == (200, 402, 200)
     assert f"this key's cap of ${most / 1e6:.6f}".rstrip("0") in second.json()["error"]["message"]
     assert f"a {period} is free" in second.json()["error"]["message"]
@@ -70,7 +74,7 @@ async def test_a_cap_holds_however_many_ask_at_once(house: House) -> None:
     most = await worst(house)
     _, secret = await bound(house, day_micros=3 * most)
     async with house.client(secret) as client:
-        answers = await asyncio.gather(*(client.post(CHAT, json=HELLO) for _ in range(12)))
+        answers = await asyncio.gather(*(client.post(CHAT, json=HELLO, headers=ANEW) for _ in range(12)))
     codes = [answer.status_code for answer in answers]
     assert set(codes) == {200, 402}
     assert sum(int(a.headers["x-chatsmart-cost-micros"]) for a in answers if a.status_code == 200) <= 3 * most
@@ -126,10 +130,10 @@ async def test_tokens_are_charged_at_last_as_they_were_used(house: House) -> Non
     """The estimate when it begins, the rest when it is over; a debt is waited for."""
     _, secret = await bound(house, tokens_per_minute=60)
     async with house.client(secret) as client:
-        first = await client.post(CHAT, json=HELLO)
+        first = await client.post(CHAT, json=HELLO, headers=ANEW)
         await house.quiet()
         used = first.json()["usage"]["total_tokens"]
-        second: httpx.Response = await client.post(CHAT, json=HELLO)
+        second: httpx.Response = await client.post(CHAT, json=HELLO, headers=ANEW)
     assert used > 60
     assert first.headers["x-ratelimit-limit-tokens"] == "60"
     assert (second.status_code, second.json()["error"]["code"]) == (429, "rate_limit_exceeded")

@@ -119,7 +119,7 @@ async def test_openais_client_repeats_alike(house: House) -> None:
             )
             texts.append([chunk.model_dump() async for chunk in stream])
         assert texts[0] == texts[1]
-    assert len(house.simulator.calls()) == 2
+    assert len(house.simulator.calls()) == 1  # the stream is answered out of the cache
 
 
 async def test_a_chat_that_is_still_answered_is_a_409(house: House) -> None:
@@ -338,7 +338,7 @@ async def test_nothing_is_done_while_the_keys_are_away(house: House) -> None:
         for path, asked in ((CHAT, HELLO), ("/v1/documents", BRIEF), ("/v1/keys", {"name": "ci"})):
             assert (await client.post(path, json=asked, headers=key())).status_code == 503
             assert (await client.post(CHAT, json=HELLO)).status_code == 200
-        assert len(house.simulator.calls()) == 3
+        assert len(house.simulator.calls()) == 1  # the other two are answered out of the cache
         object.__setattr__(house.services, "idempotency", present)
         assert (await client.post(CHAT, json=HELLO, headers=key())).status_code == 200
 
