@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from infra.cli.cutover_verbs import app as cutover_app
 from infra.cli.options import AsJson, Dollars, Key, Pace, Url
+from infra.cli.policy_verbs import app as policy_app
 from infra.cli.refusals import sentence
 from infra.cli.trouble import Trouble
 
@@ -63,6 +64,7 @@ audit_app = typer.Typer(help="The call log.", no_args_is_help=True, cls=_Verbs, 
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 app.add_typer(cutover_app, name="cutover")
+app.add_typer(policy_app, name="policy")
 
 RunId = Annotated[str, typer.Argument(metavar="ID", help="doc_… or chat_…; last is the newest document.")]
 
