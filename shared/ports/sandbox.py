@@ -7,9 +7,10 @@ from typing import Any, Literal, Protocol
 Door = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 """A host function: its name and its JSON arguments to a JSON value.
 
-Arguments that the program gave by name stand under it, those by position under "0", "1", …; `guard.sandbox.named` turns
-positions into names. A Fault that it raises reaches the program as a RuntimeError (a NotGranted as a PermissionError, a
-BadRequest as a ValueError) with the fault's message; unless the program catches it, `run` raises the Fault itself.
+Arguments that the program gave by name stand under it, those by position under "0", "1", … Where the entry is an
+`async def` the program awaits its doors, several at once if it likes; in a plain one a door answers at once. A Fault
+that a door raises reaches the program as a PermissionError (NotGranted), a ValueError (BadRequest) or a RuntimeError, with
+the fault's message; unless the program catches it, `run` raises the Fault itself.
 """
 
 Limit = Literal["seconds", "memory", "output", "fetches", "recursion", "doors"]

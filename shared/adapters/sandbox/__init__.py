@@ -1,0 +1,1 @@
+"""Where plugins run: in an interpreter of their own beside us, or in a container."""
