@@ -7,7 +7,8 @@ phrase that is complete counts; whatever the text is cut into, the same is let o
 
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol
 from unicodedata import category, normalize
 
@@ -202,8 +203,9 @@ def folded(text: str) -> str:
     return " ".join("".join(map(fold, text)).split())
 
 
-def automaton(phrases: Iterable[str]) -> _Node:
-    """The beginnings of all phrases (Aho and Corasick, 1975)."""
+@lru_cache(maxsize=256)
+def automaton(phrases: tuple[str, ...]) -> _Node:
+    """The beginnings of all phrases (Aho and Corasick, 1975). Kept: each answer of a tenant needs the same."""
     root = _Node(0)
     for phrase in phrases:
         node = root
@@ -227,7 +229,7 @@ def automaton(phrases: Iterable[str]) -> _Node:
 def holds(text: str, phrases: Sequence[str]) -> bool:
     """Whether a text holds one of the phrases."""
     try:
-        _Phrases(automaton(phrases)).passed(text, last=True, masks=False)
+        _Phrases(automaton(tuple(phrases))).passed(text, last=True, masks=False)
     except OutputBlocked:
         return True
     return False

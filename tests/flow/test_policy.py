@@ -7,13 +7,18 @@ from typing import Any
 
 import asyncpg
 import httpx
+import orjson
 import pytest
 
 from shared.bootstrap import services
+from shared.core.ids import TenantId
+from shared.core.rules import Rules
 from shared.core.tenant import Principal
+from shared.ports.rules import Edition
 from shared.tenancy.keys import Keyring
+from tests.contract.samples import AT
 from tests.flow.house import House, served
-from tests.stores import Addresses
+from tests.stores import Addresses, Stores
 
 CHAT = "/v1/chat/completions"
 HELLO: dict[str, Any] = {
@@ -207,3 +212,29 @@ async def test_a_policy_that_is_not_understood_opens_nothing(house: House, addre
     assert answers[1].json()["error"]["code"] == "policy_unreadable"
     assert not house.simulator.calls()
     assert other.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update tenant_rules set rules = '{}' where tenant_id = $1",
+        "delete from tenant_rules where tenant_id = $1",
+    ],
+)
+async def test_no_version_is_ever_changed(
+    stores: Stores, addresses: Addresses, tenant: TenantId, statement: str
+) -> None:
+    """Not by the app acting for the tenant itself."""
+    await stores.keys.ensure_tenant(tenant, "One")
+    await stores.keys.book.add(tenant, Edition(Rules(version=1), AT, "test"))
+    connection = await asyncpg.connect(addresses.app)
+    try:
+        async with connection.transaction():
+            await connection.execute("select set_config('role', 'authenticated', true)")
+            claims = orjson.dumps({"role": "authenticated", "tenant_id": tenant}).decode()
+            await connection.execute("select set_config('request.jwt.claims', $1, true)", claims)
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement, tenant)
+    finally:
+        await connection.close()
+    assert (await stores.keys.rules(tenant)).version == 1

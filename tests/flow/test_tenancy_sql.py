@@ -13,14 +13,17 @@ from shared.adapters.postgres.database import Database
 from shared.adapters.postgres.idempotency import PostgresIdempotency
 from shared.core.faults import OurFault, Unavailable
 from shared.core.ids import KeyId, TenantId
+from shared.core.rules import Rules
 from shared.ports.idempotency import Keyed
 from shared.ports.keys import ApiKey
+from shared.ports.rules import Edition
 from tests.contract.samples import AT, document, entry, run
 from tests.stores import Addresses, Stores
 
 Connection = Any
 TABLES = {
     "tenants": "id",
+    "tenant_rules": "tenant_id",
     "api_keys": "tenant_id",
     "documents": "tenant_id",
     "call_log": "tenant_id",
@@ -42,6 +45,7 @@ class Pair:
 async def pair(stores: Stores, tenant: TenantId, other_tenant: TenantId) -> Pair:
     for one in (tenant, other_tenant):
         await stores.keys.ensure_tenant(one, "A tenant")
+        await stores.keys.book.add(one, Edition(Rules(version=1), AT, "test"))
         key = ApiKey(KeyId("key_1"), one, "Key", "abcd", frozenset({"member"}), AT)
         await stores.keys.create(key, sha256(one.encode()).digest())
         await stores.shelf.put(document(one, status="running"), [entry(one)])
@@ -167,6 +171,7 @@ async def test_the_app_alone_may_do_nothing(app: Connection, pair: Pair) -> None
         "insert into api_keys (id, tenant_id, name, hint, digest, scopes, created_at) "
         "values ('k', $1, 'n', 'h', sha256('x'), '{operator}', now())",
         "insert into tenants (id, name) values ($1, 'x')",
+        "insert into tenant_rules values ($1, 2, '{}', now(), 'x')",
         "insert into log_seals values ($1, 1, '0', '1', 1, '', '', now())",
         "insert into log_heads values ($1, 1, '1', '')",
         "update documents set tenant_id = $1",
