@@ -4,7 +4,7 @@
 `start` connects, `close` lets go of what it opened.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -18,6 +18,12 @@ from shared.adapters.postgres.database import Database
 from shared.adapters.postgres.idempotency import PostgresIdempotency
 from shared.adapters.postgres.keys import PostgresKeys
 from shared.adapters.postgres.log import PostgresLog
+from shared.adapters.postgres.retention import (
+    PostgresBodies,
+    PostgresDocuments,
+    PostgresRetained,
+    PostgresVaultExpiring,
+)
 from shared.adapters.postgres.seals import PostgresSeals
 from shared.adapters.postgres.shelf import PostgresShelf
 from shared.adapters.postgres.vault import PostgresVault
@@ -25,6 +31,7 @@ from shared.adapters.redis.bus import RedisBus
 from shared.adapters.redis.connection import RedisConnection
 from shared.adapters.redis.health import RedisHealth
 from shared.adapters.redis.ledger import RedisLedger
+from shared.adapters.redis.streams import ExpiringStreams
 from shared.adapters.sealed import AesSealer, fresh_key, keys_of
 from shared.adapters.telemetry import lines
 from shared.adapters.telemetry.observed import ObservedLog, ObservedShelf
@@ -49,11 +56,13 @@ from shared.pipelines import PIPELINES
 from shared.ports.ledger import Ledger
 from shared.ports.models import Models
 from shared.ports.provider import Provider
+from shared.ports.retention import Expiring
 from shared.ports.vault import Vault
 from shared.recall.fingerprint import Fingerprinter
 from shared.recall.lookup import Lookup
 from shared.recall.naming import Naming
 from shared.recall.recalled import Recalled
+from shared.retention.desk import Retention
 
 
 @dataclass(slots=True)
@@ -79,6 +88,7 @@ class Services:
     old_path: HttpOldPath
     cutover: CutoverDesk
     vault: Vault
+    retention: Retention
     recalled: Recalled
     providers: "dict[str, Provider]" = field(default_factory=dict)
     _client: Any = None
@@ -203,7 +213,26 @@ def services(settings: Settings) -> Services:
         ),
         providers=providers,
         vault=vault,
+        retention=Retention(
+            PostgresRetained(database),
+            _expiring(database, redis),
+            keys.rules,
+            bare_log,
+            bare_shelf,
+            clock,
+            ids,
+        ),
         recalled=recalled,
+    )
+
+
+def _expiring(database: Database, redis: RedisConnection) -> Sequence[Expiring]:
+    """The classes of data that are kept for a while."""
+    return (
+        ExpiringStreams(RedisBus(redis)),
+        PostgresVaultExpiring(database),
+        PostgresDocuments(database),
+        PostgresBodies(database),
     )
 
 

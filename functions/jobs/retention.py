@@ -1,4 +1,5 @@
-"""Forgets what is kept for a while only: comparisons of a move from another path."""
+"""Forgets what is kept for a while only: what the rules of retention say is due, and comparisons of a move from another
+path."""
 
 from typing import TYPE_CHECKING
 
@@ -9,5 +10,6 @@ EVERY_SECONDS = 3600.0
 
 
 async def run(services: "Services") -> int:
-    """The number of comparisons forgotten."""
-    return await services.cutover.sweep()
+    """The number of things removed. What time did not suffice for is left to the next turn."""
+    compared = await services.cutover.sweep()
+    return compared + (await services.retention.sweep(services.clock.now())).total

@@ -28,6 +28,7 @@ from functions.web import (
     pipelines,
     policy,
     responses,
+    retention,
 )
 from functions.web.edge import Edge
 from functions.web.generation import Generation
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from functions.web.supabase_token import SupabaseTokens
     from shared.bootstrap import Services
 
-_MODULES = (models, documents, keys, policy, cutover, audit, operator, pipelines, health, pages)
+_MODULES = (models, documents, keys, policy, cutover, audit, retention, operator, pipelines, health, pages)
 # FastAPI's own telemetry would open spans beside those that we read off the log.
 _QUIET: TelemetryConfig = {
     "tracing": False,

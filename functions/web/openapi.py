@@ -11,6 +11,7 @@ from functions.web import (
     operator_schemas,
     policy_schemas,
     responses,
+    retention_schemas,
     schemas,
 )
 from functions.web.describe import answer, errors
@@ -79,6 +80,7 @@ def _complete(found: dict[str, Any]) -> dict[str, Any]:
         | cutover_schemas.SCHEMAS
         | operator_schemas.SCHEMAS
         | policy_schemas.SCHEMAS
+        | retention_schemas.SCHEMAS
     )
     components["responses"] = {
         "Problem": answer(None, "A problem document")

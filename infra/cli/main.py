@@ -14,6 +14,7 @@ from infra.cli.cutover_verbs import app as cutover_app
 from infra.cli.options import AsJson, Dollars, Key, Pace, Url
 from infra.cli.policy_verbs import app as policy_app
 from infra.cli.refusals import sentence
+from infra.cli.retention_verbs import app as retention_app
 from infra.cli.trouble import Trouble
 
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE}
@@ -65,6 +66,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 app.add_typer(cutover_app, name="cutover")
 app.add_typer(policy_app, name="policy")
+app.add_typer(retention_app, name="retention")
 
 RunId = Annotated[str, typer.Argument(metavar="ID", help="doc_… or chat_…; last is the newest document.")]
 

@@ -69,6 +69,12 @@ class RedisBus:
             entries: Any = await self._commands.xrange(_key(tenant, run))
         return tuple(_event(id_, fields) for id_, fields in entries)
 
+    async def forget(self, tenant: TenantId, run: RunId) -> bool:
+        """Drop a stream before its time. False where there is none. Raises Unavailable."""
+        with reached():
+            gone: Any = await self._commands.delete(_key(tenant, run))
+        return bool(gone)
+
     async def _page(self, key: str, last: int, *, wait: bool) -> list[tuple[bytes, dict[bytes, bytes]]]:
         """Entries past `last`; none where none came for a while."""
         client = self._waiting if wait else self._commands
