@@ -36,6 +36,7 @@ from shared.guard.keeping import vault_until
 from shared.guard.limits import caps_of, charges_of, check_run
 from shared.guard.spend import settle
 from shared.models.catalogue import Catalogue
+from shared.ports.retention import removed
 from shared.ports.shelf import Document
 from shared.runtime.budget import Quote
 from shared.runtime.journal import shielded
@@ -210,12 +211,13 @@ class Documents:
                 yield event
 
     async def replay(self, principal: Principal, run: RunId) -> Replayed:
-        """The document rebuilt from the log. Raises NotYours; Conflict while it is still being written."""
+        """The document rebuilt from the log. Raises NotYours; Conflict while it is still being written; Gone where the
+        log has lost its words."""
         found = await replayed(self.stores.registry, await self._tape(principal, run))
         return await Unveiled(self.stores.vault, found.document).replayed(found)
 
     async def tape(self, principal: Principal, run: RunId) -> list[dict[str, Any]]:
-        """All log entries of a run as JSON. Raises NotYours."""
+        """All log entries of a run as JSON. Raises NotYours, and Gone where its words were removed."""
         return entries_to_json(await self._tape(principal, run))
 
     async def rerun(
@@ -223,11 +225,13 @@ class Documents:
     ) -> Document:
         """The same order again, as a document of its own: without `swaps` all of it on today's models; with some, those
         steps on the models named and what follows from them, and all else out of the log, free. `new` is its id, where
-        it was promised one. Raises NotYours,
+        it was promised one. Raises NotYours, Gone,
         Conflict while the document is being written, BadRequest, UnknownModel."""
         before = await self._kept(principal, run)
         if before.status == "running":
             raise Conflict("The document is still being written.")
+        if before.removed is not None:
+            raise removed(run, "", before.removed)
         pipeline = self.stores.registry.get(before.pipeline)
         if pipeline is None:
             raise Conflict(f"The pipeline '{before.pipeline}' is not served any longer.")
