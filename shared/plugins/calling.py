@@ -18,7 +18,16 @@ from shared.plugins.manifest import ENTRIES
 from shared.plugins.mcp import McpClient
 from shared.ports.clock import Clock, Ids
 from shared.ports.fetch import Fetch
-from shared.ports.plugins import Called, PluginCalls, Plugins, PluginSecrets, PluginVersions, Purpose, Version
+from shared.ports.plugins import (
+    Called,
+    Grants,
+    PluginCalls,
+    Plugins,
+    PluginSecrets,
+    PluginVersions,
+    Purpose,
+    Version,
+)
 from shared.ports.sandbox import Bounds, Program, Ran, Sandbox
 from shared.ports.sealer import Sealer
 
@@ -213,10 +222,25 @@ class Caller:
         source = filling.armed(version.source)
         # The armed text is another one than what is stored: named by its own digest where a sandbox keeps programs.
         armed = version.sha256 if source == version.source else sha256(source.encode()).hexdigest()
-        ran = await self._sandbox.run(
-            Program(source, ENTRIES[manifest.kind], armed),
+        try:
+            ran = await self._in_the_sandbox(
+                Program(source, ENTRIES[manifest.kind], armed), given, outward, grants
+            )
+        except Fault as fault:
+            filling.out_of_fault(fault)
+            raise
+        finally:
+            trail.logged[:] = [filling.out_of(line) for line in trail.logged]
+        value = checked(version, filling.out_of_json(ran.value))
+        return replace(ran, value=value, printed=filling.out_of(ran.printed))
+
+    async def _in_the_sandbox(
+        self, program: Program, given: Mapping[str, Any], outward: Outward, grants: Grants
+    ) -> Ran:
+        return await self._sandbox.run(
+            program,
             given,
-            {"fetch": fetching(outward), "log": logging(trail)},
+            {"fetch": fetching(outward), "log": logging(outward.trail)},
             Bounds(
                 seconds=grants.seconds,
                 memory=grants.memory_mib * 2**20,
@@ -225,7 +249,6 @@ class Caller:
                 door_seconds=DOOR_SECONDS,
             ),
         )
-        return replace(ran, value=checked(version, ran.value), printed=filling.out_of(ran.printed))
 
     async def _values(self, version: Version) -> dict[str, str]:
         sealed = await self._secrets.sealed(version.tenant, version.manifest.grants.secrets)

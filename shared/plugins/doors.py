@@ -88,6 +88,20 @@ class Filling:
             text = text.replace(value, mark)
         return text.replace(f":{self._tag}", "")
 
+    def out_of_fault(self, fault: Fault) -> None:
+        """The same for what a fault says."""
+        fault.args = (self.out_of(fault.message), *fault.args[1:])
+
+    def out_of_json(self, value: Any) -> Any:
+        """A JSON value whose texts hold neither. `value` has passed a sandbox, so it is no deeper than JSON may be."""
+        if isinstance(value, str):
+            return self.out_of(value)
+        if isinstance(value, list):
+            return [self.out_of_json(item) for item in value]
+        if isinstance(value, dict):
+            return {self.out_of(name): self.out_of_json(item) for name, item in value.items()}
+        return value
+
     def _value(self, name: str) -> str:
         if name not in self._granted:
             raise NotGranted(f"The secret '{name[:60]}' is not granted to this plugin.")
@@ -171,7 +185,7 @@ class Outward:
         except Fault as fault:
             self.trail.passing = fault.retryable
             # An address that is named in the fault may hold a secret by now.
-            fault.args = (self.filling.out_of(fault.message), *fault.args[1:])
+            self.filling.out_of_fault(fault)
             raise
         self.trail.size += len(fetched.body)
         self.trail.passing = fetched.status in _PASSING
