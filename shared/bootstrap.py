@@ -4,7 +4,7 @@
 `start` connects, `close` lets go of what it opened.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -29,6 +29,7 @@ from shared.adapters.postgres.shelf import PostgresShelf
 from shared.adapters.postgres.vault import PostgresVault
 from shared.adapters.redis.bus import RedisBus
 from shared.adapters.redis.connection import RedisConnection
+from shared.adapters.redis.flights import RedisFlights
 from shared.adapters.redis.health import RedisHealth
 from shared.adapters.redis.ledger import RedisLedger
 from shared.adapters.redis.streams import ExpiringStreams
@@ -44,17 +45,15 @@ from shared.documents.desk import Documents
 from shared.documents.pipeline import Pipeline
 from shared.documents.work import Stores, Works
 from shared.fakes.answers import FakeAnswers
-from shared.fakes.flights import FakeFlights
 from shared.fakes.near import FakeNearRecord
 from shared.guard.spend import Settlements
-from shared.models.catalogue import MODELS, Catalogue
+from shared.models.catalogue import MODELS, Catalogue, placed
 from shared.models.failover import Failover, Limits
 from shared.models.prices import BadPrices, overridden
 from shared.models.quality import PRIOR
 from shared.models.router import Router
 from shared.pipelines import PIPELINES
 from shared.ports.ledger import Ledger
-from shared.ports.models import Models
 from shared.ports.provider import Provider
 from shared.ports.retention import Expiring
 from shared.ports.vault import Vault
@@ -132,75 +131,54 @@ class Services:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What everything else stands on."""
+
+    settings: Settings
+    clock: SystemClock
+    ids: RandomIds
+    database: Database
+    redis: RedisConnection
+    telemetry: Signals
+    catalogue: Catalogue
+    health: RedisHealth
+    router: Router
+    providers: "dict[str, Provider]"
+    secret: str
+
+    @property
+    def sealer(self) -> AesSealer:
+        """Seals what only this deployment may read."""
+        return AesSealer(self.secret)
+
+
 def services(settings: Settings) -> Services:
     """Everything, chosen by the settings. Raises BadSettings where a store or a provider has no address."""
     _complete(settings)
     lines.configure("warning" if settings.env == "local" else "info")
-    clock, ids = SystemClock(), RandomIds()
-    database, redis = Database(settings.database_url), RedisConnection(settings.redis_url)
-    keys = PostgresKeys(database)
-    telemetry = Signals(_spans(settings))
-    bare_log, bare_shelf = PostgresLog(database), PostgresShelf(database)
-    providers: dict[str, Provider] = {}
-    limits = Limits(
-        settings.first_token_seconds, settings.thinking_first_token_seconds, settings.between_tokens_seconds
-    )
-    health = RedisHealth(redis, clock, ids, f"{settings.namespace}:health")
-    catalogue = _catalogue(settings)
-    pipelines = _priced(PIPELINES, catalogue) if settings.prices else PIPELINES
-    router = Router(PRIOR, health, clock)
-    secret = settings.secret_key or fresh_key()
-    recalled = _recalled(
-        settings, Failover(providers, clock, health, limits, router), catalogue, clock, secret
-    )  # type: ignore[arg-type]
-    vault = PostgresVault(database, AesSealer(secret))
-    stores = Stores(
-        registry=pipelines,
-        shelf=ObservedShelf(bare_shelf, telemetry),
-        log=ObservedLog(bare_log, telemetry),
-        bus=RedisBus(redis),
-        ledger=RedisLedger(redis, clock, bare_log.spent),
-        keys=keys,
-        models=recalled,
-        clock=clock,
-        ids=ids,
-        house=settings.limits,
-        vault=vault,
-        keep=recalled.keep if settings.cache else None,
-    )
-    settlements = Settlements(stores.ledger)
+    ground = _ground(settings)
+    database, clock, catalogue = ground.database, ground.clock, ground.catalogue
+    log, keys, recalled = PostgresLog(database), PostgresKeys(database), _recalled(ground)
+    stores = _stores(ground, log, keys, recalled)
     old_path = HttpOldPath(local=settings.env == "local")
     return Services(
         settings=settings,
         clock=clock,
-        ids=ids,
+        ids=ground.ids,
         database=database,
-        redis=redis,
+        redis=ground.redis,
         keys=keys,
         idempotency=PostgresIdempotency(database),
         seals=PostgresSeals(database),
-        log=bare_log,
-        health=health,
-        telemetry=telemetry,
+        log=log,
+        health=ground.health,
+        telemetry=ground.telemetry,
         catalogue=catalogue,
-        pipelines=pipelines,
+        pipelines=stores.registry,
         documents=Documents(stores, catalogue, Works(stores)),
         ledger=stores.ledger,
-        chat=Chat(
-            ledger=stores.ledger,
-            log=stores.log,
-            models=stores.models,
-            clock=clock,
-            ids=ids,
-            catalogue=catalogue,
-            router=router,
-            house=stores.house,
-            settlements=settlements,
-            vault=vault,
-            keep=stores.keep,
-            hedge=settings.hedge,
-            simulated=frozenset(name for name, upstream in settings.upstreams.items() if upstream.simulated),
-        ),
+        chat=_chat(ground, stores),
         old_path=old_path,
         cutover=CutoverDesk(
             PostgresCutovers(database),
@@ -211,46 +189,113 @@ def services(settings: Settings) -> Services:
             catalogue,
             settings.env,
         ),
-        providers=providers,
-        vault=vault,
-        retention=Retention(
-            PostgresRetained(database),
-            _expiring(database, redis),
-            keys.rules,
-            bare_log,
-            bare_shelf,
-            clock,
-            ids,
-        ),
+        vault=stores.vault,
         recalled=recalled,
+        retention=_retention(ground, stores),
+        providers=ground.providers,
     )
 
 
-def _expiring(database: Database, redis: RedisConnection) -> Sequence[Expiring]:
-    """The classes of data that are kept for a while."""
-    return (
-        ExpiringStreams(RedisBus(redis)),
-        PostgresVaultExpiring(database),
-        PostgresDocuments(database),
-        PostgresBodies(database),
+def _ground(settings: Settings) -> _Ground:
+    clock, ids, redis = SystemClock(), RandomIds(), RedisConnection(settings.redis_url)
+    health = RedisHealth(redis, clock, ids, f"{settings.namespace}:health")
+    return _Ground(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        database=Database(settings.database_url),
+        redis=redis,
+        telemetry=Signals(_spans(settings)),
+        catalogue=_catalogue(settings),
+        health=health,
+        router=Router(PRIOR, health, clock),
+        providers={},
+        # A home of its own keeps one; without any, what is sealed or named with it is lost with the process.
+        secret=settings.secret_key or fresh_key(),
     )
 
 
-def _recalled(
-    settings: Settings, models: Models, catalogue: Catalogue, clock: SystemClock, secret: str
-) -> Recalled:
+def _stores(ground: _Ground, log: PostgresLog, keys: PostgresKeys, recalled: Recalled) -> Stores:
+    settings, database, telemetry = ground.settings, ground.database, ground.telemetry
+    changed = settings.prices or settings.regions
+    return Stores(
+        registry=_priced(PIPELINES, ground.catalogue) if changed else PIPELINES,
+        shelf=ObservedShelf(PostgresShelf(database), telemetry),
+        log=ObservedLog(log, telemetry),
+        bus=RedisBus(ground.redis),
+        ledger=RedisLedger(ground.redis, ground.clock, log.spent),
+        keys=keys,
+        models=recalled,
+        clock=ground.clock,
+        ids=ground.ids,
+        house=settings.limits,
+        vault=PostgresVault(database, ground.sealer),
+        keep=recalled.keep if settings.cache else None,
+    )
+
+
+def _chat(ground: _Ground, stores: Stores) -> Chat:
+    upstreams = ground.settings.upstreams
+    return Chat(
+        ledger=stores.ledger,
+        log=stores.log,
+        models=stores.models,
+        clock=ground.clock,
+        ids=ground.ids,
+        catalogue=ground.catalogue,
+        router=ground.router,
+        house=stores.house,
+        settlements=Settlements(stores.ledger),
+        vault=stores.vault,
+        keep=stores.keep,
+        hedge=ground.settings.hedge,
+        simulated=frozenset(name for name, upstream in upstreams.items() if upstream.simulated),
+    )
+
+
+def _recalled(ground: _Ground) -> Recalled:
     """The cache before the models."""
+    settings, clock = ground.settings, ground.clock
+    limits = Limits(
+        settings.first_token_seconds, settings.thinking_first_token_seconds, settings.between_tokens_seconds
+    )
+    models = Failover(ground.providers, clock, ground.health, limits, ground.router)  # type: ignore[arg-type]
     answers = FakeAnswers()
     lookup = Lookup(answers, FakeNearRecord(), clock)
-    specs = {spec.name: spec for spec in catalogue.models()}
-    naming = Naming(Fingerprinter(sha256(b"prompt cache" + keys_of(secret)[0]).digest()))
-    return Recalled(models, answers, FakeFlights(), lookup, naming, clock, specs)
+    specs = {spec.name: spec for spec in ground.catalogue.models()}
+    naming = Naming(Fingerprinter(sha256(b"prompt cache" + keys_of(ground.secret)[0]).digest()))
+    flights = RedisFlights(ground.redis, settings.namespace)
+    return Recalled(models, answers, flights, lookup, naming, clock, specs)
+
+
+def _retention(ground: _Ground, stores: Stores) -> Retention:
+    """What expires, class by class; what is not swept here goes by itself."""
+    database = ground.database
+    kinds: tuple[Expiring, ...] = (
+        PostgresBodies(database),
+        PostgresVaultExpiring(database),
+        PostgresDocuments(database),
+        ExpiringStreams(RedisBus(ground.redis)),
+    )
+    return Retention(
+        PostgresRetained(database),
+        kinds,
+        stores.keys.rules,
+        stores.log,
+        stores.shelf,
+        ground.clock,
+        ground.ids,
+    )
 
 
 def _catalogue(settings: Settings) -> Catalogue:
     """The models at the prices that hold here. Raises BadSettings for a price file that can't be used."""
     try:
-        return Catalogue(MODELS if settings.prices is None else overridden(MODELS, settings.prices))
+        return Catalogue(
+            placed(
+                MODELS if settings.prices is None else overridden(MODELS, settings.prices), settings.regions
+            )
+        )
     except BadPrices as error:
         raise BadSettings(f"CHATSMART_PRICES: {error}") from None
 

@@ -78,6 +78,8 @@ class Settings:
     """Names this deployment's own keys where several share a Redis."""
     prices: Path | None = None
     """A file whose rows replace those of the price book (`shared/models/prices.py`)."""
+    regions: Mapping[ProviderName, frozenset[str]] = field(default_factory=dict)
+    """Where a provider's models run for this deployment, where that is another place than the catalogue says."""
     cache: bool = True
     """Whether answers are stored and served again, as far as each tenant's policy wants it."""
     hedge: bool = False
@@ -108,6 +110,7 @@ class Settings:
             namespace=env.get("CHATSMART_NAMESPACE") or cls.namespace,
             prices=Path(env["CHATSMART_PRICES"]).expanduser() if env.get("CHATSMART_PRICES") else None,
             hedge=read.switch("CHATSMART_HEDGE"),
+            regions=read.regions(),
             cache=read.switch("CHATSMART_CACHE", default=True),
             month_cap_micros=read.positive("CHATSMART_MONTH_CAP_MICROS", cls.month_cap_micros),
             day_cap_micros=read.positive("CHATSMART_DAY_CAP_MICROS", cls.day_cap_micros),
@@ -191,6 +194,15 @@ class _Reader:
         if text not in ("", "0", "1", "true", "false"):
             raise BadSettings(f"{name} is '{text}'; it may be 1 or 0.")
         return text in ("1", "true") if text else default
+
+    def regions(self) -> dict[ProviderName, frozenset[str]]:
+        """`OPENAI_REGIONS=eu` and its like: region names behind commas."""
+        found: dict[ProviderName, frozenset[str]] = {}
+        for name in PROVIDERS:
+            text = self.env.get(f"{name.upper()}_REGIONS", "")
+            if text:
+                found[name] = frozenset(part.strip() for part in text.split(",") if part.strip())
+        return found
 
     def positive(self, name: str, default: int) -> int:
         text = self.env.get(name) or str(default)
