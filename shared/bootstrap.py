@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from shared.adapters.clock import RandomIds, SystemClock
+from shared.adapters.fetch.client import GuardedFetch
 from shared.adapters.llm.client import HttpProvider, open_client
 from shared.adapters.oldpath import HttpOldPath
 from shared.adapters.postgres.comparisons import PostgresComparisons
@@ -18,6 +19,12 @@ from shared.adapters.postgres.database import Database
 from shared.adapters.postgres.idempotency import PostgresIdempotency
 from shared.adapters.postgres.keys import PostgresKeys
 from shared.adapters.postgres.log import PostgresLog
+from shared.adapters.postgres.plugins import (
+    PostgresPluginCalls,
+    PostgresPlugins,
+    PostgresPluginSecrets,
+    PostgresPluginVersions,
+)
 from shared.adapters.postgres.retention import (
     PostgresBodies,
     PostgresDocuments,
@@ -33,6 +40,7 @@ from shared.adapters.redis.flights import RedisFlights
 from shared.adapters.redis.health import RedisHealth
 from shared.adapters.redis.ledger import RedisLedger
 from shared.adapters.redis.streams import ExpiringStreams
+from shared.adapters.sandbox.monty import MontySandbox
 from shared.adapters.sealed import AesSealer, fresh_key, keys_of
 from shared.adapters.telemetry import lines
 from shared.adapters.telemetry.observed import ObservedLog, ObservedShelf
@@ -53,6 +61,9 @@ from shared.models.prices import BadPrices, overridden
 from shared.models.quality import PRIOR
 from shared.models.router import Router
 from shared.pipelines import PIPELINES
+from shared.pipelines.plugged import Plugged
+from shared.plugins.calling import Stores as PluginStores
+from shared.plugins.desk import Desk as Plugins
 from shared.ports.ledger import Ledger
 from shared.ports.provider import Provider
 from shared.ports.retention import Expiring
@@ -89,6 +100,8 @@ class Services:
     vault: Vault
     retention: Retention
     recalled: Recalled
+    plugins: Plugins
+    plugged: Plugged
     providers: "dict[str, Provider]" = field(default_factory=dict)
     _client: Any = None
 
@@ -109,6 +122,7 @@ class Services:
         """Hand running documents over and let go of every connection."""
         await self.documents.works.close()
         await self.chat.settlements.close()
+        await self.plugged.close()
         await self.recalled.close()
         await self.cutover.close()
         await self.old_path.close()
@@ -160,7 +174,9 @@ def services(settings: Settings) -> Services:
     ground = _ground(settings)
     database, clock, catalogue = ground.database, ground.clock, ground.catalogue
     log, keys, recalled = PostgresLog(database), PostgresKeys(database), _recalled(ground)
-    stores = _stores(ground, log, keys, recalled)
+    plugins = _plugins(ground)
+    plugged = Plugged(plugins)
+    stores = _stores(ground, log, keys, recalled, plugged)
     old_path = HttpOldPath(local=settings.env == "local")
     return Services(
         settings=settings,
@@ -192,6 +208,8 @@ def services(settings: Settings) -> Services:
         vault=stores.vault,
         recalled=recalled,
         retention=_retention(ground, stores),
+        plugins=plugins,
+        plugged=plugged,
         providers=ground.providers,
     )
 
@@ -215,7 +233,9 @@ def _ground(settings: Settings) -> _Ground:
     )
 
 
-def _stores(ground: _Ground, log: PostgresLog, keys: PostgresKeys, recalled: Recalled) -> Stores:
+def _stores(
+    ground: _Ground, log: PostgresLog, keys: PostgresKeys, recalled: Recalled, plugged: Plugged
+) -> Stores:
     settings, database, telemetry = ground.settings, ground.database, ground.telemetry
     changed = settings.prices or settings.regions
     return Stores(
@@ -231,6 +251,8 @@ def _stores(ground: _Ground, log: PostgresLog, keys: PostgresKeys, recalled: Rec
         house=settings.limits,
         vault=PostgresVault(database, ground.sealer),
         keep=recalled.keep if settings.cache else None,
+        sources=plugged.find,
+        told=plugged.told,
     )
 
 
@@ -268,14 +290,26 @@ def _recalled(ground: _Ground) -> Recalled:
     return Recalled(models, answers, flights, lookup, naming, clock, specs)
 
 
+def _plugins(ground: _Ground) -> Plugins:
+    """What tenants add at run time, and the only way out of it."""
+    stores = PluginStores(
+        PostgresPlugins(ground.database),
+        PostgresPluginVersions(ground.database),
+        PostgresPluginSecrets(ground.database),
+        PostgresPluginCalls(ground.database),
+    )
+    fetch = GuardedFetch(local_hosts=ground.settings.plugin_local_hosts)
+    return Plugins(stores, ground.sealer, MontySandbox(), fetch, ground.clock, ground.ids)
+
+
 def _retention(ground: _Ground, stores: Stores) -> Retention:
     """What expires, class by class; what is not swept here goes by itself."""
     database = ground.database
     kinds: tuple[Expiring, ...] = (
-        PostgresBodies(database),
+        ExpiringStreams(RedisBus(ground.redis)),
         PostgresVaultExpiring(database),
         PostgresDocuments(database),
-        ExpiringStreams(RedisBus(ground.redis)),
+        PostgresBodies(database),
     )
     return Retention(
         PostgresRetained(database),

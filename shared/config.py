@@ -80,6 +80,8 @@ class Settings:
     """A file whose rows replace those of the price book (`shared/models/prices.py`)."""
     regions: Mapping[ProviderName, frozenset[str]] = field(default_factory=dict)
     """Where a provider's models run for this deployment, where that is another place than the catalogue says."""
+    plugin_local_hosts: frozenset[str] = frozenset()
+    """Hosts that a plugin which was granted them may ask at loopback: for development, never in production."""
     cache: bool = True
     """Whether answers are stored and served again, as far as each tenant's policy wants it."""
     hedge: bool = False
@@ -111,6 +113,7 @@ class Settings:
             prices=Path(env["CHATSMART_PRICES"]).expanduser() if env.get("CHATSMART_PRICES") else None,
             hedge=read.switch("CHATSMART_HEDGE"),
             regions=read.regions(),
+            plugin_local_hosts=read.names("CHATSMART_PLUGIN_LOCAL_HOSTS"),
             cache=read.switch("CHATSMART_CACHE", default=True),
             month_cap_micros=read.positive("CHATSMART_MONTH_CAP_MICROS", cls.month_cap_micros),
             day_cap_micros=read.positive("CHATSMART_DAY_CAP_MICROS", cls.day_cap_micros),
@@ -124,6 +127,10 @@ class Settings:
         """In production nothing is embedded or simulated: raises BadSettings naming all that is missing."""
         if self.env != "production":
             return
+        if self.plugin_local_hosts:
+            raise BadSettings(
+                "CHATSMART_PLUGIN_LOCAL_HOSTS is for development: in production it must be empty."
+            )
         missing = [
             name
             for name, value in (
@@ -199,10 +206,13 @@ class _Reader:
         """`OPENAI_REGIONS=eu` and its like: region names behind commas."""
         found: dict[ProviderName, frozenset[str]] = {}
         for name in PROVIDERS:
-            text = self.env.get(f"{name.upper()}_REGIONS", "")
-            if text:
-                found[name] = frozenset(part.strip() for part in text.split(",") if part.strip())
+            if regions := self.names(f"{name.upper()}_REGIONS"):
+                found[name] = regions
         return found
+
+    def names(self, name: str) -> frozenset[str]:
+        """Names behind commas."""
+        return frozenset(part.strip() for part in self.env.get(name, "").split(",") if part.strip())
 
     def positive(self, name: str, default: int) -> int:
         text = self.env.get(name) or str(default)

@@ -26,6 +26,7 @@ from functions.web import (
     operator,
     pages,
     pipelines,
+    plugins,
     policy,
     responses,
     retention,
@@ -39,7 +40,20 @@ if TYPE_CHECKING:
     from functions.web.supabase_token import SupabaseTokens
     from shared.bootstrap import Services
 
-_MODULES = (models, documents, keys, policy, cutover, audit, retention, operator, pipelines, health, pages)
+_MODULES = (
+    models,
+    documents,
+    keys,
+    policy,
+    plugins,
+    cutover,
+    audit,
+    retention,
+    operator,
+    pipelines,
+    health,
+    pages,
+)
 # FastAPI's own telemetry would open spans beside those that we read off the log.
 _QUIET: TelemetryConfig = {
     "tracing": False,

@@ -76,7 +76,7 @@ class Stores:
     """Takes answers that may be served again; None: there is no cache."""
     sources: SourceFinder | None = None
     """What tenants added to look things up in."""
-    told: Callable[[Principal, Document], None] | None = None
+    told: Callable[[Document], None] | None = None
     """Told of every document that is finished."""
 
 
@@ -251,6 +251,8 @@ class Works:
             done = replace(documented(view, pipeline, document.budget), parent=document.parent)
             await self.stores.shelf.put(done, entries)
             self._spent[document.id] = (view.cost, view.usage.input + view.usage.output)
+            if self.stores.told is not None and done.status == "finished":
+                self.stores.told(done)
             return True
 
         return conclude
