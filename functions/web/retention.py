@@ -95,7 +95,7 @@ async def hold(request: Request, caller: Caller) -> Response:
 
 @router.delete("/v1/retention/holds/{id}", **describe("LegalHold", "The hold, released"))
 async def release(request: Request, id: str, caller: Caller) -> Response:
-    """End a hold: what is due goes with the next sweep. It stays in the list, with who released it."""
+    """End a hold: what is due goes with the next sweep. It stays in the list, with who released it. For operators."""
     if not _HOLD.fullmatch(id):
         raise NotYours(f"There is no hold '{id[:80]}'.")
     return Json(_hold(await engine(request).retention.release(caller, id)), headers=_PRIVATE)

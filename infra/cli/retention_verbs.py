@@ -70,7 +70,7 @@ def release(
     url: Url = None,
     key: Key = None,
 ) -> None:
-    """Release a legal hold: what is due goes with the next sweep."""
+    """Release a legal hold: what is due goes with the next sweep. For operators."""
     from infra.cli.retention import release as run
 
     run(hold_id, as_json=as_json, url=url, key=key)

@@ -204,7 +204,8 @@ class Retention:
     async def hold(self, principal: Principal, run: RunId | None, reason: str) -> Hold:
         """Keep a run, or all that the tenant has, whatever the rules say. Raises Forbidden for a key with limits of its
         own, BadRequest, Conflict over the most holds that a tenant may have, and NotYours."""
-        _unbound(principal)
+        if principal.key_limits != Limits() and "operator" not in principal.scopes:
+            raise Forbidden("A key with limits of its own can't put legal holds.")
         said = " ".join(sound(reason, "reason").split())
         if not 0 < len(said) <= _LONGEST_REASON:
             raise BadRequest(f"'reason' must have 1 to {_LONGEST_REASON} characters.", param="reason")
@@ -228,9 +229,10 @@ class Retention:
         raise NotYours(f"There is no run '{run}' with anything to keep.")
 
     async def release(self, principal: Principal, id: str) -> Hold:
-        """End a hold: what is due goes with the next sweep. Raises Forbidden for a key with limits of its own, and
-        NotYours."""
-        _unbound(principal)
+        """End a hold: what is due goes with the next sweep. Raises Forbidden for whoever is no operator: what it kept
+        can be destroyed then; and NotYours."""
+        if "operator" not in principal.scopes:
+            raise Forbidden("Releasing a legal hold takes an operator: what it keeps can be destroyed then.")
         found = await self.retained.release(principal.tenant, id, principal.actor, self.clock.now())
         if found is None:
             raise NotYours(f"There is no hold '{id[:80]}'.")
@@ -241,8 +243,3 @@ class Retention:
     ) -> Sequence[Tombstone]:
         """What was removed, when, by whom, under which rule."""
         return await self.retained.tombstones(principal.tenant, run, limit, after)
-
-
-def _unbound(principal: Principal) -> None:
-    if principal.key_limits != Limits():
-        raise Forbidden("A key with limits of its own can't put or lift legal holds.")
