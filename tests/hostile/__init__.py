@@ -1,0 +1,1 @@
+"""Programs and addresses that are up to no good."""
