@@ -1,7 +1,7 @@
-"""Opens an issue in Linear when a document has failed, or is finished and has to be read.
+"""Opens an issue in Linear when a document is finished, for somebody to read it.
 
   printf '%s' lin_api_xxxx | chatsmart plugins secret linear-key
-  chatsmart plugins add examples/plugins/linear.py --host api.linear.app --secret linear-key --event document.failed
+  chatsmart plugins add examples/plugins/linear.py --host api.linear.app --secret linear-key
 
 Put the id of your team in here.
 """

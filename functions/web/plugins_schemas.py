@@ -84,7 +84,7 @@ _WANTED: Schema = {
     | {"description": "A text in a subset of Python that defines fetch_sources(query) or run(event)."},
     "kind": nullable(TEXT) | {"description": "source, action or mcp; left out: by what is defined."},
     "grants": nullable(ref("PluginGrantsWanted")),
-    "events": nullable(_TEXTS) | {"description": "Of an action: document.finished, document.failed."},
+    "events": nullable(_TEXTS) | {"description": "Of an action; left out: document.finished."},
     "mcp": nullable(ref("PluginMcpWanted")),
     "input_schema": nullable(OPEN),
     "output_schema": nullable(OPEN),

@@ -29,7 +29,7 @@ def add(  # one option each
     event: Annotated[
         list[str] | None,
         typer.Option(
-            "--event", metavar="EVENT", help="What an action is called on.", show_default="finished"
+            "--event", metavar="EVENT", help="What an action is called on.", show_default="document.finished"
         ),
     ] = None,
     as_json: AsJson = False,

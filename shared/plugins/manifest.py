@@ -15,7 +15,7 @@ from shared.core.text import sound
 from shared.plugins.doors import marked
 from shared.ports.plugins import Grants, Kind, Manifest, Remote
 
-EVENTS = ("document.finished", "document.failed")
+EVENTS = ("document.finished",)
 """What an action can be called on."""
 ENTRIES: Mapping[Kind, str] = {"source": "fetch_sources", "action": "run"}
 """The function that is called."""

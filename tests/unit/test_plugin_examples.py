@@ -62,9 +62,9 @@ class Shipped:
         )
         await self.desk.add(self.who, draft)
 
-    async def act(self, event: str = "document.finished") -> PluginRan:
+    async def act(self) -> PluginRan:
         """Tell the event to the only action."""
-        (ran,) = await self.desk.act(self.who.tenant, event, PAYLOAD, None)
+        (ran,) = await self.desk.act(self.who.tenant, "document.finished", PAYLOAD, None)
         return ran
 
 
@@ -100,15 +100,13 @@ async def test_linear_gets_an_issue(shipped: Shipped) -> None:
     """With the key in its header; an error of GraphQL, which comes with a 200, is one."""
     made = {"data": {"issueCreate": {"success": True, "issue": {"identifier": "DOC-7", "url": "https://l"}}}}
     shipped.service.on("POST /graphql", as_json(made), as_json({"errors": [{"message": "no team"}]}))
-    await shipped.add(
-        "linear.py", "https://api.linear.app", "linear-key", "lin_api_secret", events=("document.failed",)
-    )
-    ran = await shipped.act("document.failed")
+    await shipped.add("linear.py", "https://api.linear.app", "linear-key", "lin_api_secret")
+    ran = await shipped.act()
     assert ran.value == {"issue": "DOC-7", "url": "https://l"}
     (asked,) = shipped.service.asked
     assert asked.headers["Authorization"] == "lin_api_secret"
-    assert asked.body["variables"]["input"]["title"] == "Tea <!channel>\n& biscuits: failed"
-    assert (await shipped.act("document.failed")).called.outcome == "plugin_error"
+    assert asked.body["variables"]["input"]["title"] == "Tea <!channel>\n& biscuits: finished"
+    assert (await shipped.act()).called.outcome == "plugin_error"
 
 
 async def test_jira_gets_a_task(shipped: Shipped) -> None:
