@@ -47,6 +47,10 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self.body = b""
 
+    def turn(self, target: Target) -> None:
+        """Ask this from now on, of the same server."""
+        self._request = target.head()
+
     async def ask(self, tally: Tally) -> None:
         """One request. Raises RuntimeError for anything but a whole 200."""
         loop = asyncio.get_running_loop()

@@ -4,6 +4,7 @@
 
 The simulator thinks about what it says; a benchmark of what stands before it needs an upstream that does not. Every
 answer is the same 64 tokens. A prompt that holds `PACED` gets them `GAP` seconds apart, every other one at once.
+`GET /calls` says how many were asked for.
 Prints `{"port": N}` when it serves.
 """
 
@@ -65,6 +66,9 @@ _WHOLE = _HEAD % (b"application/json", b"content-length: %d\r\n" % len(_WHOLE_BO
 class Connection(asyncio.Protocol):
     """One client: its requests in turn."""
 
+    calls = 0
+    """Of all clients."""
+
     def __init__(self) -> None:
         self._held = b""
         self._timer: asyncio.TimerHandle | None = None
@@ -90,6 +94,11 @@ class Connection(asyncio.Protocol):
         if len(held) < end + 4 + length:
             return
         body, self._held = held[end + 4 : end + 4 + length], b""
+        if head.startswith(b"get /calls"):
+            told = _json({"calls": Connection.calls})
+            self._transport.write(_HEAD % (b"application/json", b"content-length: %d\r\n" % len(told)) + told)
+            return
+        Connection.calls += 1
         if b'"stream":true' not in body.replace(b" ", b""):
             self._transport.write(_WHOLE)
         elif PACED not in body:
