@@ -17,6 +17,11 @@ class Embedder(Protocol):
         """How long a vector is."""
         ...
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages, as ISO 639-1, whose sentences it tells apart; text in others must not be asked."""
+        ...
+
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """A vector for each text. Raises Unavailable."""
+        """A vector for each text, in order. Raises Unavailable."""
         ...

@@ -1,0 +1,1 @@
+"""Embedders: one on this machine, one behind a provider's HTTP."""
