@@ -8,9 +8,9 @@ from shared.chat.order import ChatOrder
 from shared.chat.structured import wanted
 from shared.core.chunk import Reasoning, Refusal, Text, ToolCallPart
 from shared.core.leg import Piece, Restarted, Spliced
-from shared.core.rules import Rules
+from shared.core.rules import OutputRules, Rules
 from shared.guard.output import OutputGuard
-from shared.guard.redact import Restorer
+from shared.guard.redact import Names, Restorer, StreamRedactor
 
 
 class Filter(Protocol):
@@ -118,4 +118,16 @@ def outward(order: ChatOrder, rules: Rules, marks: Mapping[str, str]) -> Ways | 
     if not marks and not checked:
         return None
     json = wanted(order.prompt)
-    return Ways(lambda: Outward(marks, json=json, check=OutputGuard(rules.output) if checked else None))
+    return Ways(lambda: Outward(marks, json=json, check=_check(rules.output) if checked else None))
+
+
+class _Removed(Names):
+    """Says what stood there, for good. What was hidden on the way in is the caller's own and stays to come back."""
+
+    def mark(self, type_: str, original: str) -> str:
+        """The word for it."""
+        return original if type_ == "MARK" else f"[{type_.lower().replace('_', ' ')} removed]"
+
+
+def _check(output: OutputRules) -> OutputGuard:
+    return OutputGuard(output, StreamRedactor(output.types, _Removed()) if output.types else None)

@@ -1,4 +1,4 @@
-"""What the cache does at the API: hits, near hits, answers that many share, and what looking costs where nothing is there.
+"""What the cache does at the API: hits, near hits, answers that many share, and what looking costs in vain.
 
     python -m tests.benchmarks.bench_cache [part …]        parts: hit, near, miss, shared, killed
 
