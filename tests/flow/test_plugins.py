@@ -91,6 +91,33 @@ async def test_a_plugin_lives_while_the_server_runs(house: House) -> None:
     assert versions[1]["source"] == SOURCE
 
 
+async def test_the_next_document_uses_it(house: House, service: Loopback) -> None:
+    """A source is asked in the run's name, an action hears of its end, both with the document's trace."""
+    service.on("POST /hook", Answer((b"ok",), kind="text/plain"))
+    action = f"def run(event):\n    fetch('{service.url}/hook', method='POST', json=event)\n"
+    await add(house)
+    await add(house, "hook", action, grants={"hosts": [service.url.removeprefix("http://")]})
+    async with house.client() as client:
+        body = {"pipeline": "article", "brief": "How tea came to Europe", "stream": False}
+        answer = await client.post("/v1/documents", json=body)
+        assert answer.status_code == 201, answer.text
+        document = answer.json()
+        async with asyncio.timeout(10):
+            while not (heard := (await client.get("/v1/plugins/hook/calls")).json()["data"]):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        asked = (await client.get("/v1/plugins/own/calls")).json()["data"]
+    assert "[Own](https://a.example)" in document["text"]
+    assert {(one["purpose"], one["outcome"], one["run"]) for one in asked} == {
+        ("source", "ok", document["id"])
+    }
+    assert {one["trace"] for one in asked + heard} == {document["trace"]}
+    assert [(one["purpose"], one["outcome"]) for one in heard] == [("action", "ok")]
+    assert (service.asked[0].body["id"], service.asked[0].body["name"]) == (
+        document["id"],
+        "document.finished",
+    )
+
+
 async def test_lists_are_pages(house: House) -> None:
     """Newest first, without texts."""
     for name in ("a", "b", "c"):
@@ -250,7 +277,7 @@ async def test_a_secret_goes_to_granted_hosts_alone(
         without = await tried(house, "hook", {})
     assert [one["name"] for one in listed["data"]] == ["hook-key"]
     (asked,) = service.asked
-    assert asked.headers["Authorization"] == "Bearer s3cret-value"
+    assert asked.headers["authorization"] == "Bearer s3cret-value"
     assert asked.body["id"] == "doc_1"
     assert refused["outcome"] == "not_granted"
     assert "not set" in without["error"]["message"]
