@@ -24,11 +24,11 @@ class FakeAnswers:
     ) -> Found:
         """See the port."""
         live = [one for one in self._of(tenant) if one.expires > at]
-        return Found(
-            next((one for one in live if one.key == key), None),
-            next((one for one in reversed(live) if content is not None and one.content == content), None),
-            any(one.words and one.frame == frame for one in live),
-        )
+        exact = next((one for one in live if one.key == key), None)
+        like = None
+        if exact is None and content is not None:
+            like = next((one for one in reversed(live) if one.content == content), None)
+        return Found(exact, like, any(one.words and one.frame == frame for one in live))
 
     async def near(
         self,
@@ -52,6 +52,7 @@ class FakeAnswers:
         self, tenant: TenantId, stored: Stored, vector: Sequence[float] | None = None, embedder: str = ""
     ) -> None:
         """See the port."""
+        self._kept.pop((tenant, stored.key), None)  # the newest comes last
         self._kept[tenant, stored.key] = (stored, tuple(vector or ()), embedder)
 
     async def purge(self, tenant: TenantId, *, model: str = "", template: str = "", tag: str = "") -> int:

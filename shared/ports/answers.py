@@ -41,8 +41,8 @@ class Stored:
 @quick
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is for a request: the answer to it, or to one with the same content words; and whether the frame has
-    answers at all whose words could be near."""
+    """What there is for a request: the answer to it, or else the newest to one with the same content words; and whether
+    the frame has answers at all whose words could be near."""
 
     exact: Stored | None = None
     content: Stored | None = None
@@ -97,7 +97,8 @@ class Answers(Protocol):
     async def put(
         self, tenant: TenantId, stored: Stored, vector: Sequence[float] | None = None, embedder: str = ""
     ) -> None:
-        """Store an answer; one under the same key is replaced."""
+        """Store an answer; one under the same key is replaced. One that was not found, was asked for and was purged
+        before it came is not stored."""
         ...
 
     async def purge(self, tenant: TenantId, *, model: str = "", template: str = "", tag: str = "") -> int:
