@@ -27,7 +27,9 @@ from shared.adapters.postgres.plugins import (
 )
 from shared.adapters.postgres.retention import (
     PostgresBodies,
+    PostgresCache,
     PostgresDocuments,
+    PostgresEmbeddings,
     PostgresRetained,
     PostgresVaultExpiring,
 )
@@ -287,7 +289,8 @@ def _recalled(ground: _Ground) -> Recalled:
     specs = {spec.name: spec for spec in ground.catalogue.models()}
     naming = Naming(Fingerprinter(sha256(b"prompt cache" + keys_of(ground.secret)[0]).digest()))
     flights = RedisFlights(ground.redis, settings.namespace)
-    return Recalled(models, answers, flights, lookup, naming, clock, specs)
+    simulated = frozenset(name for name, upstream in settings.upstreams.items() if upstream.simulated)
+    return Recalled(models, answers, flights, lookup, naming, clock, specs, simulated)
 
 
 def _plugins(ground: _Ground) -> Plugins:
@@ -307,6 +310,8 @@ def _retention(ground: _Ground, stores: Stores) -> Retention:
     database = ground.database
     kinds: tuple[Expiring, ...] = (
         ExpiringStreams(RedisBus(ground.redis)),
+        PostgresCache(database),
+        PostgresEmbeddings(database),
         PostgresVaultExpiring(database),
         PostgresDocuments(database),
         PostgresBodies(database),

@@ -102,12 +102,11 @@ async def opened(
         return await services.chat.open(principal, replace(order, run=ticket.run))
     told = ticket.told
     told.begin()
-    if told.hidden or principal.rules.output.phrases or principal.rules.output.types:
+    if told.hidden:
         # Brings the guard along: a cold start need not wait for it.
         from shared.chat.outward import outward
 
-        marks = await services.vault.marks(principal.tenant, told.run) if told.hidden else {}
-        told.ways = outward(order, principal.rules, marks)
+        told.ways = outward(order, await services.vault.marks(principal.tenant, told.run))
     return told
 
 

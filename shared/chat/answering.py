@@ -20,6 +20,7 @@ from shared.core.money import ZERO, Micros
 from shared.core.prompt import Prompt
 from shared.core.tenant import Principal
 from shared.core.usage import Usage
+from shared.guard.checking import checking
 from shared.guard.hiding import Hiding
 from shared.runtime.effects import Fx
 from shared.runtime.solo import Session
@@ -129,8 +130,9 @@ class Answering:
         desk, tenant = self._desk, self._principal.tenant
         rules = self._principal.rules
         context = desk.context(
-            tenant, self.run, self._principal.actor, caching_of(self._order, rules), self._admission
-        )
+            tenant, self.run, self._principal.actor,
+            caching=caching_of(self._order, rules), admit=self._admission, check=checking(rules),
+        )  # fmt: skip
         desk.alive.add(self.run)
         session = Session(context, given=_given(self._order, self._hiding), ladder=self._served.ladder)
         try:
@@ -138,7 +140,7 @@ class Answering:
                 self._fx = session.fx
                 items = self._one(session.fx) if self._order.n == 1 else self._several(session.fx)
                 item: Item = (0, ())
-                ways = outward(self._order, rules, self._hiding.marks)
+                ways = outward(self._order, self._hiding.marks)
                 async with aclosing(items):
                     async for item in items:
                         if type(item[1][0]) is Spliced:

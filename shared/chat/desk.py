@@ -28,6 +28,7 @@ from shared.ports.models import Models
 from shared.ports.vault import Vault
 from shared.recall.fingerprint import canonical_prompt
 from shared.runtime.asked import canonical
+from shared.runtime.checked import MakeFilter
 from shared.runtime.course import Context
 from shared.runtime.solo import end_abandoned
 
@@ -117,6 +118,7 @@ class Chat:
         actor: str,
         caching: Caching | None = None,
         admit: Callable[[Source], Awaitable[None]] | None = None,
+        check: MakeFilter | None = None,
     ) -> Context:
         """Where a chat runs."""
         return Context(
@@ -131,4 +133,5 @@ class Chat:
             caching=caching if self.keep is not None else None,
             keep=self.keep,
             admit=admit,
+            check=check,
         )

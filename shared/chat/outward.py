@@ -1,38 +1,23 @@
-"""What of an answer goes out to its caller: without what policy forbids, with what was hidden from the models."""
+"""An answer on its way out to its caller: with what was hidden from the models."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from shared.chat.order import ChatOrder
 from shared.chat.structured import wanted
 from shared.core.chunk import Reasoning, Refusal, Text, ToolCallPart
 from shared.core.leg import Piece, Restarted, Spliced
-from shared.core.rules import OutputRules, Rules
-from shared.guard.output import OutputGuard
-from shared.guard.redact import Names, Restorer, StreamRedactor
-
-
-class Filter(Protocol):
-    """Text on its way out: what may go of it now, and what was held back."""
-
-    def feed(self, text: str) -> str:
-        """What may go out."""
-        ...
-
-    def flush(self) -> str:
-        """The rest: the text is over."""
-        ...
+from shared.guard.redact import Restorer
 
 
 class Outward:
     """The way out of one answer. Text that is held back goes out before whatever comes after it."""
 
-    __slots__ = ("_check", "_json", "_marks", "_open")
+    __slots__ = ("_json", "_marks", "_open")
 
-    def __init__(self, marks: Mapping[str, str], *, json: bool, check: Filter | None = None) -> None:
+    def __init__(self, marks: Mapping[str, str], *, json: bool) -> None:
         """`marks` are placeholders and what they stand for; `json` says that the answer is to be JSON."""
-        self._marks, self._json, self._check = marks, json, check
+        self._marks, self._json = marks, json
         self._open: dict[tuple[type[Piece], int], Restorer] = {}
 
     def pieces(self, read: Sequence[Piece]) -> Sequence[Piece]:
@@ -40,10 +25,7 @@ class Outward:
         out: list[Piece] = []
         for piece in read:
             match piece:
-                case Text(text):
-                    text = text if self._check is None else self._check.feed(text)
-                    self._add(out, piece, 0, text)
-                case Reasoning(text) | Refusal(text):
+                case Text(text) | Reasoning(text) | Refusal(text):
                     self._add(out, piece, 0, text)
                 case ToolCallPart(index, _, _, arguments):
                     self._add(out, piece, index, arguments)
@@ -60,9 +42,6 @@ class Outward:
     def end(self) -> Sequence[Piece]:
         """What was held back: the answer is over."""
         out: list[Piece] = []
-        rest = "" if self._check is None else self._check.flush()
-        if rest:
-            self._add(out, Text(""), 0, rest)
         for (kind, index), restorer in self._open.items():
             if text := restorer.flush():
                 out.append(_made(kind, index, text))
@@ -112,22 +91,6 @@ class Ways:
                 yield index, rest
 
 
-def outward(order: ChatOrder, rules: Rules, marks: Mapping[str, str]) -> Ways | None:
+def outward(order: ChatOrder, marks: Mapping[str, str]) -> Ways | None:
     """The ways out of a chat's answers; None where they go out as they are."""
-    checked = rules.output.phrases or rules.output.types
-    if not marks and not checked:
-        return None
-    json = wanted(order.prompt)
-    return Ways(lambda: Outward(marks, json=json, check=_check(rules.output) if checked else None))
-
-
-class _Removed(Names):
-    """Says what stood there, for good. What was hidden on the way in is the caller's own and stays to come back."""
-
-    def mark(self, type_: str, original: str) -> str:
-        """The word for it."""
-        return original if type_ == "MARK" else f"[{type_.lower().replace('_', ' ')} removed]"
-
-
-def _check(output: OutputRules) -> OutputGuard:
-    return OutputGuard(output, StreamRedactor(output.types, _Removed()) if output.types else None)
+    return Ways(lambda: Outward(marks, json=wanted(order.prompt))) if marks else None

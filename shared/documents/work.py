@@ -21,6 +21,7 @@ from shared.core.tenant import Limits, Principal
 from shared.documents.finish import documented, finished_json
 from shared.documents.pipeline import Pipeline, Registry
 from shared.documents.view import fault_json
+from shared.guard.checking import checking
 from shared.guard.fallback import instead
 from shared.guard.hiding import Hiding
 from shared.guard.keeping import vault_until
@@ -224,6 +225,7 @@ class Works:
             keep=stores.keep,
             sources=partial(self._sources, document),
             instead=instead(rules),
+            check=checking(rules),
         )
 
     async def _sources(self, document: Document, query: str) -> Sequence[Finding]:

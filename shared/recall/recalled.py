@@ -50,6 +50,8 @@ class Recalled:
     naming: Naming
     clock: Clock
     specs: Mapping[str, ModelSpec]
+    simulated: frozenset[str] = frozenset()
+    """Providers that are simulated: what was made up is never served once a real one answers."""
     _before: dict[tuple[TraceId, SpanId], int] = field(default_factory=dict)
     """Legs of a call before those of the models proper."""
     _storing: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -95,7 +97,7 @@ class Recalled:
         named = self.naming.named(call)
         if refresh:
             source = self._asked(call, named, None)
-        elif (hit := await self.lookup.find(call, named)) is not None:
+        elif (hit := await self.lookup.find(call, named)) is not None and self._stands(hit.stored):
             source = self._served(call, named, hit)
         else:
             flight = await self.flights.join(call.tenant, named.key)
@@ -108,14 +110,14 @@ class Recalled:
             async for item in items:
                 yield item
 
+    def _stands(self, stored: Stored) -> bool:
+        """Whether a stored answer may still be given: its model is there, and it is as real as the ones of today."""
+        spec = self.specs.get(stored.model)
+        return spec is not None and (not stored.simulated or spec.provider in self.simulated)
+
     async def _served(self, call: Call, named: Named, hit: Hit) -> AsyncGenerator[LegItem, None]:
         """A stored answer, as it came."""
-        spec = self.specs.get(hit.stored.model)
-        if spec is None:  # the catalogue has changed since
-            async with aclosing(self._asked(call, named, None)) as items:
-                async for item in items:
-                    yield item
-            return
+        spec = self.specs[hit.stored.model]
         self.answers.count(call.tenant, "hit" if hit.kind == "hit" else "near", hit.stored.cost or ZERO)
         for item in served(hit.stored, spec, hit.kind, 1, hit.why, hit.ms):
             yield item

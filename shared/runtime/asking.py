@@ -21,6 +21,7 @@ from shared.core.leg import (
 from shared.ports.models import Models
 from shared.runtime.asked import Asked, tokens_at_most, worst_cases
 from shared.runtime.budget import Hold
+from shared.runtime.checked import passed
 from shared.runtime.journal import shielded
 from shared.runtime.retelling import refused
 from shared.runtime.step import Ladder
@@ -43,6 +44,8 @@ async def act(fx: "Fx", asked: Asked, record: Record | None) -> AsyncGenerator[S
     talk = Talk(fx, asked, record)
     telling = fx.course.telling
     source = context.models.stream(call)
+    if context.check is not None:
+        source = passed(source, context.check)
     try:
         async for item in source:
             if type(item) is list:  # the usual case, told apart without asking four classes

@@ -21,6 +21,7 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.log import Log
 from shared.ports.models import Models
 from shared.runtime.budget import Budget, Purse
+from shared.runtime.checked import MakeFilter
 from shared.runtime.journal import Conclude, Journal
 from shared.runtime.tally import Tally, total
 from shared.runtime.tape import Tape, fault_row, verbatim
@@ -69,6 +70,8 @@ class Context:
     """Looks something up in what the tenant added."""
     instead: Callable[[Prompt, Fault], Prompt | None] | None = None
     """What to ask where a model declined, or no money is left for the answer; None: the fault stands."""
+    check: MakeFilter | None = None
+    """Makes what an answer has to pass before its readers have it."""
     admit: Callable[[Served], Awaitable[None]] | None = None
     """Lets each leg through before anything is sent, or raises; it is told out of what the answer comes."""
     keep: Callable[[Sequence[Servable]], None] | None = None

@@ -105,7 +105,10 @@ async def test_a_policy_that_hides_nothing_sends_all(house: House) -> None:
 
 async def test_a_document_is_written_without_knowing_whom_it_is_about(house: House) -> None:
     """Steps, log and shelf have placeholders; the owner reads names, live, later and in a replay."""
-    brief = {"pipeline": "product_description", "brief": f"A lamp by {MAIL}, number {uuid4().hex}."}
+    brief: dict[str, Any] = {
+        "pipeline": "product_description",
+        "brief": f"A lamp by {MAIL}, number {uuid4().hex}.",
+    }
     async with house.client() as client:
         catalogue = (await client.get("/v1/pipelines")).json()["data"]
         fields = {one["name"] for one in catalogue}

@@ -25,6 +25,7 @@ from shared.recall.naming import Naming
 from shared.recall.recalled import Recalled
 
 CACHING = Caching("exact", 60, "policy", "auto")
+SIMULATED = frozenset(spec.provider for spec in (HAIKU, FLASH_LITE))
 SPECS = {spec.name: spec for spec in (HAIKU, FLASH_LITE)}
 Found = tuple[list[LegStarted], Completion, list[LegEnded], list[Servable]]
 
@@ -47,7 +48,9 @@ class House:
         self.answers = FakeAnswers()
         lookup = Lookup(self.answers, FakeNearRecord(), self.clock)
         naming = Naming(Fingerprinter(b"0123456789abcdef"))
-        self.recalled = Recalled(self.models, self.answers, FakeFlights(), lookup, naming, self.clock, SPECS)
+        self.recalled = Recalled(
+            self.models, self.answers, FakeFlights(), lookup, naming, self.clock, SPECS, SIMULATED
+        )
 
     async def heard(self, asked: Call) -> Found:
         """All that comes of a call."""
@@ -118,6 +121,15 @@ async def test_an_answer_lives_as_long_as_it_was_stored_for() -> None:
     house = House(says("", "Hello."))
     await house.kept(call())
     house.clock.pass_(61)
+    await house.heard(call(span=2))
+    assert len(house.models.calls) == 2
+
+
+async def test_what_was_made_up_is_not_served_once_a_model_is_real() -> None:
+    """A simulated answer is asked anew when its provider is not simulated any longer."""
+    house = House(says("", "Hello."))
+    await house.kept(call())
+    house.recalled.simulated = frozenset()
     await house.heard(call(span=2))
     assert len(house.models.calls) == 2
 
