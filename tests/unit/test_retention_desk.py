@@ -259,7 +259,7 @@ async def test_a_hold_says_why() -> None:
 
 
 async def test_what_can_not_be_held_is_refused() -> None:
-    """An empty or endless reason, a run of nobody's or another's, a key that is bound itself, a release by no operator."""
+    """An empty or endless reason, a run of nobody's or another's, a bound key, a release by no operator."""
     home = Home()
     of = await home.keep(TWO)
     for reason in ("", " \n", "x" * 501, "\x00"):

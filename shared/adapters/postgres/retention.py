@@ -144,6 +144,52 @@ class PostgresDocuments(_Table):
         return await self._unheld(tenant, run, "documents_erase", removal.at, removal.rule)
 
 
+class PostgresCache(_Table):
+    """Stored answers; also those whose own end is past. Copies elsewhere are void once a living one has gone."""
+
+    name: DataClass = "cache"
+
+    async def due(self, tenant: TenantId, before: datetime, now: datetime) -> int:
+        """See the port."""
+        return await self._count(tenant, "cache_due", before, now)
+
+    async def expire(self, tenant: TenantId, before: datetime, removal: Removal, limit: int) -> int:
+        """See the port."""
+        async with self._database.tenant(tenant) as connection:
+            # The epoch first, then the answers, as those who store do: else the two could wait for each other.
+            living: bool = await connection.fetchval(_SQL["cache_living"], tenant, before, removal.at)
+            if living:
+                await connection.execute(_SQL["cache_epoch"], tenant)
+            found = (tenant, before, removal.at, limit, living)
+            return int(await connection.fetchval(_SQL["cache_expire"], *found))
+
+    async def erase(self, tenant: TenantId, run: RunId, removal: Removal) -> int:
+        """See the port. What the run is about to store is not stored either."""
+        async with self._database.tenant(tenant) as connection:
+            await not_held(connection, tenant, run)
+            epoch = await connection.fetchval(_SQL["cache_epoch"], tenant)
+            await connection.execute(_SQL["cache_purged"], tenant, epoch, run)
+            return int(await connection.fetchval(_SQL["cache_erase"], tenant, run))
+
+
+class PostgresEmbeddings(_Table):
+    """Vectors of prompts, where they are to go before the answers that they stand beside."""
+
+    name: DataClass = "embeddings"
+
+    async def due(self, tenant: TenantId, before: datetime, now: datetime) -> int:
+        """See the port."""
+        return await self._count(tenant, "embeddings_due", before)
+
+    async def expire(self, tenant: TenantId, before: datetime, removal: Removal, limit: int) -> int:
+        """See the port."""
+        return await self._count(tenant, "embeddings_expire", before, limit)
+
+    async def erase(self, tenant: TenantId, run: RunId, removal: Removal) -> int:
+        """See the port."""
+        return await self._unheld(tenant, run, "embeddings_erase")
+
+
 async def not_held(connection: Connection, tenant: TenantId, run: RunId) -> None:
     """Raises Conflict for a run that a hold keeps. Inside the tenant's transaction."""
     if await connection.fetchval(_SQL["held"], tenant, run):

@@ -131,3 +131,93 @@ with gone as (
   returning 1
 )
 select count(*) from gone
+
+-- name: cache_oldest
+select min(created_at) from public.recall_answers where tenant_id = $1
+
+-- name: cache_due
+select count(*)
+from public.recall_answers as a
+where a.tenant_id = $1 and (a.created_at < $2 or a.expires_at <= $3)
+  and not exists (
+    select from public.legal_holds as h
+    where h.tenant_id = $1 and h.released_at is null and (h.run_id is null or h.run_id = a.run_id))
+
+-- name: cache_living
+-- Whether one is due by its age that copies elsewhere may still serve.
+select exists (
+  select from public.recall_answers as a
+  where a.tenant_id = $1 and a.created_at < $2 and a.expires_at > $3
+    and not exists (
+      select from public.legal_holds as h
+      where h.tenant_id = $1 and h.released_at is null and (h.run_id is null or h.run_id = a.run_id)))
+
+-- name: cache_expire
+with over as (
+  select a.key
+  from public.recall_answers as a
+  where a.tenant_id = $1 and (a.expires_at <= $3 or $5 and a.created_at < $2)
+    and not exists (
+      select from public.legal_holds as h
+      where h.tenant_id = $1 and h.released_at is null and (h.run_id is null or h.run_id = a.run_id))
+  order by a.key
+  limit $4
+  for update skip locked
+), gone as (
+  delete from public.recall_answers as a using over
+  where a.tenant_id = $1 and a.key = over.key
+  returning 1
+)
+select count(*) from gone
+
+-- name: cache_epoch
+-- Copies that were read under an earlier epoch are void. Waits for those who are storing just now.
+insert into public.recall_epochs as e (tenant_id, epoch) values ($1, 1)
+on conflict (tenant_id) do update set epoch = e.epoch + 1
+returning epoch
+
+-- name: cache_purged
+-- What was asked for before is not stored after.
+insert into public.recall_purges (tenant_id, epoch, model, template, tag, run_id) values ($1, $2, '', '', '', $3)
+
+-- name: cache_erase
+with gone as (delete from public.recall_answers where tenant_id = $1 and run_id = $2 returning 1)
+select count(*) from gone
+
+-- name: embeddings_oldest
+select min(created_at) from public.recall_answers where tenant_id = $1 and embedding is not null
+
+-- name: embeddings_due
+select count(*)
+from public.recall_answers as a
+where a.tenant_id = $1 and a.embedding is not null and a.created_at < $2
+  and not exists (
+    select from public.legal_holds as h
+    where h.tenant_id = $1 and h.released_at is null and (h.run_id is null or h.run_id = a.run_id))
+
+-- name: embeddings_expire
+with over as (
+  select a.key
+  from public.recall_answers as a
+  where a.tenant_id = $1 and a.embedding is not null and a.created_at < $2
+    and not exists (
+      select from public.legal_holds as h
+      where h.tenant_id = $1 and h.released_at is null and (h.run_id is null or h.run_id = a.run_id))
+  order by a.key
+  limit $3
+  for update skip locked
+), gone as (
+  update public.recall_answers as a set embedding = null, embedder = ''
+  from over
+  where a.tenant_id = $1 and a.key = over.key
+  returning 1
+)
+select count(*) from gone
+
+-- name: embeddings_erase
+with gone as (
+  update public.recall_answers set embedding = null, embedder = ''
+  where tenant_id = $1 and run_id = $2 and embedding is not null
+  returning 1
+)
+select count(*) from gone
