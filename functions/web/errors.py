@@ -143,6 +143,9 @@ def problem(fault: Fault, status: int, path: str, request_id: str) -> dict[str, 
         body["advice"] = fault.advice
     if fault.param:
         body["param"] = fault.param
+    if isinstance(fault, BadPlugin):
+        # Where an editor should put the cursor.
+        body |= {name: at for name, at in (("line", fault.line), ("column", fault.column)) if at is not None}
     return body
 
 

@@ -9,6 +9,7 @@ from functions.web import (
     cutover_schemas,
     openai_schemas,
     operator_schemas,
+    plugins_schemas,
     policy_schemas,
     responses,
     retention_schemas,
@@ -80,6 +81,7 @@ def _complete(found: dict[str, Any]) -> dict[str, Any]:
         | cutover_schemas.SCHEMAS
         | operator_schemas.SCHEMAS
         | policy_schemas.SCHEMAS
+        | plugins_schemas.SCHEMAS
         | retention_schemas.SCHEMAS
     )
     components["responses"] = {

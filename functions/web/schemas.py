@@ -48,6 +48,8 @@ PROBLEM = obj(
         "advice": TEXT,
         "retryable": FLAG,
         "request_id": TEXT,
+        "line": COUNT,
+        "column": COUNT,
     },
     description="An RFC 9457 problem document.",
 )

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from infra.cli.cutover_verbs import app as cutover_app
 from infra.cli.options import AsJson, Dollars, Key, Pace, Url
+from infra.cli.plugins_verbs import app as plugins_app
 from infra.cli.policy_verbs import app as policy_app
 from infra.cli.refusals import sentence
 from infra.cli.retention_verbs import app as retention_app
@@ -66,6 +67,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
 app.add_typer(cutover_app, name="cutover")
 app.add_typer(policy_app, name="policy")
+app.add_typer(plugins_app, name="plugins")
 app.add_typer(retention_app, name="retention")
 
 RunId = Annotated[str, typer.Argument(metavar="ID", help="doc_… or chat_…; last is the newest document.")]
