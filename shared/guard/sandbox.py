@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from shared.core.faults import BadPlugin, BadRequest, Fault, NotGranted, PluginError, PluginStopped
-from shared.ports.sandbox import Limit, Program
+from shared.ports.sandbox import Bounds, Limit, Program
 
 MOST_SOURCE = 256 * 1024
 """Bytes of a program's text: parsing is not under its memory limit."""
@@ -83,17 +83,23 @@ def answer(text: Any, most: int) -> Any:
     try:
         encoded = text.encode()
         if len(encoded) > most:
-            raise stopped("output", kibi=most / 1024)
+            raise stopped_at("output", Bounds(output=most))
         return plain(orjson.loads(encoded))
     except (ValueError, BadRequest) as error:
         raise PluginError(f"The plugin's answer is no JSON value: {str(error)[:200]}") from error
 
 
-def stopped(limit: Limit, **figures: float) -> PluginStopped:
-    """The fault for a limit; `figures` fill in what it was."""
-    return PluginStopped(
-        f"The plugin was stopped: it reached {_WORDS[limit].format(**figures)}.", limit=limit
+def stopped_at(limit: Limit, bounds: Bounds) -> PluginStopped:
+    """The fault for one of a call's limits."""
+    words = _WORDS[limit].format(
+        seconds=bounds.seconds,
+        mebi=bounds.memory / 2**20,
+        kibi=bounds.output / 2**10,
+        fetches=bounds.fetches,
+        recursion=bounds.recursion,
+        doors=bounds.door_seconds,
     )
+    return PluginStopped(f"The plugin was stopped: it reached {words}.", limit=limit)
 
 
 def kind_of(fault: Fault) -> str:

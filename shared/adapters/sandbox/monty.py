@@ -163,16 +163,7 @@ class _Call:
 
     def stop(self, limit: Limit) -> PluginStopped:
         """The fault for one of this call's limits."""
-        bounds = self._bounds
-        return guard.stopped(
-            limit,
-            seconds=bounds.seconds,
-            mebi=bounds.memory / 2**20,
-            kibi=bounds.output / 2**10,
-            fetches=bounds.fetches,
-            recursion=bounds.recursion,
-            doors=bounds.door_seconds,
-        )
+        return guard.stopped_at(limit, self._bounds)
 
     def fault(self, error: "pm.MontyError") -> Fault:
         """What the worker said, as a fault of ours."""
