@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from functions.web.reply import Json, Problem
 from shared.core import faults
-from shared.core.faults import BadRequest, Fault, OurFault
+from shared.core.faults import BadPlugin, BadRequest, Fault, OurFault
 
 STATUS: Mapping[str, int] = {
     "bad_request": 400,
