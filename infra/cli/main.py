@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from infra.cli.cache_verbs import app as cache_app
 from infra.cli.cutover_verbs import app as cutover_app
 from infra.cli.options import AsJson, Dollars, Key, Pace, Url
 from infra.cli.plugins_verbs import app as plugins_app
@@ -65,6 +66,7 @@ keys_app = typer.Typer(help="API keys.", no_args_is_help=True, cls=_Verbs, rich_
 audit_app = typer.Typer(help="The call log.", no_args_is_help=True, cls=_Verbs, rich_markup_mode=None)
 app.add_typer(keys_app, name="keys")
 app.add_typer(audit_app, name="audit")
+app.add_typer(cache_app, name="cache")
 app.add_typer(cutover_app, name="cutover")
 app.add_typer(policy_app, name="policy")
 app.add_typer(plugins_app, name="plugins")

@@ -347,17 +347,6 @@ class TestTwoProcesses:
         await alone.close()
         await dead.close()
 
-    async def test_what_is_over_is_swept(self, stores: Stores, tenant: TenantId) -> None:
-        """Of all tenants, some at a time; what is not over stays."""
-        back = PostgresAnswers(stores.database)
-        long_ago = NOW - timedelta(days=9000)
-        for number in (1, 2, 3):
-            await back.put(tenant, stored(number, expires=long_ago + timedelta(seconds=number)), None, "")
-        await back.put(tenant, stored(4), None, "")
-        assert await back.sweep(long_ago + timedelta(seconds=2), 1) == 1
-        assert await back.sweep(long_ago + timedelta(days=1), 9) == 2
-        assert (await back.tally(tenant)).entries == 1
-
     async def test_counts_are_written_behind_requests_backs(self, stores: Stores, tenant: TenantId) -> None:
         """At the latest when the process goes."""
         async with kept(stores) as here:

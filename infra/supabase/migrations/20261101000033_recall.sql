@@ -30,7 +30,7 @@ create index recall_answers_frame on public.recall_answers (tenant_id, frame);
 create index recall_answers_content on public.recall_answers (tenant_id, content) where content is not null;
 create index recall_answers_age on public.recall_answers (tenant_id, created_at);
 create index recall_answers_run on public.recall_answers (tenant_id, run_id);
-create index recall_answers_over on public.recall_answers (expires_at);
+create index recall_answers_over on public.recall_answers (tenant_id, expires_at);
 alter table public.recall_answers enable row level security;
 alter table public.recall_answers force row level security;
 revoke all on public.recall_answers from public, anon, authenticated, service_role;
@@ -64,7 +64,8 @@ create policy next_epoch on public.recall_epochs for update to authenticated
   using (tenant_id = (select public.current_tenant()) and session_user = 'chatsmart_app')
   with check (tenant_id = (select public.current_tenant()));
 
--- What was purged lately: an answer that was asked for before is not stored after. A field that is empty fits all.
+-- What was purged lately: an answer that was asked for before is not stored after. A field that is empty fits all;
+-- run_id is that of a run whose words were removed on demand.
 create table public.recall_purges (
   tenant_id uuid not null,
   epoch bigint not null,
@@ -141,24 +142,3 @@ create policy new_checks on public.near_checks for insert to authenticated
 create policy add_checks on public.near_checks for update to authenticated
   using (tenant_id = (select public.current_tenant()) and session_user = 'chatsmart_app')
   with check (tenant_id = (select public.current_tenant()));
-
--- Forget answers of all tenants whose time is over, some at a time; the number. None that is on legal hold.
-create function app.expire_recall(at timestamptz, up_to integer) returns integer
-language plpgsql security definer
-set search_path = ''
-as $$
-declare
-  gone integer;
-begin
-  with old as (
-    select o.tenant_id, o.key from public.recall_answers as o
-    where o.expires_at <= expire_recall.at and not app.is_held(o.tenant_id, o.run_id)
-    order by o.expires_at limit up_to for update skip locked
-  )
-  delete from public.recall_answers as a using old where a.tenant_id = old.tenant_id and a.key = old.key;
-  get diagnostics gone = row_count;
-  return gone;
-end
-$$;
-revoke all on function app.expire_recall(timestamptz, integer) from public;
-grant execute on function app.expire_recall(timestamptz, integer) to chatsmart_app;

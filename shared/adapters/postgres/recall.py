@@ -109,10 +109,10 @@ class PostgresAnswers:
         return int(epoch)
 
     async def purge(
-        self, tenant: TenantId, model: str = "", template: str = "", tag: str = "", run: str = ""
+        self, tenant: TenantId, model: str = "", template: str = "", tag: str = ""
     ) -> tuple[int, int]:
         """Delete what fits; how many, and the new epoch. What is being stored meanwhile goes too."""
-        fits = (model, template, tag, run)
+        fits = (model, template, tag)
         async with self._database.tenant(tenant) as connection:
             epoch = await connection.fetchval(_SQL["next_epoch"], tenant)
             gone = await connection.execute(_SQL["purge"], tenant, *fits)
@@ -151,31 +151,6 @@ class PostgresAnswers:
         rows = [(tenant, what, n, saved) for what, (n, saved) in sorted(counts.items())]
         async with self._database.tenant(tenant) as connection:
             await connection.executemany(_SQL["count"], rows)
-
-    async def oldest(self, tenant: TenantId) -> datetime | None:
-        """When the oldest answer was stored that is not on legal hold."""
-        async with self._database.tenant(tenant) as connection:
-            found: datetime | None = await connection.fetchval(_SQL["oldest"], tenant)
-        return found
-
-    async def due(self, tenant: TenantId, before: datetime, now: datetime) -> int:
-        """How many were stored before a time or are over, without those on legal hold."""
-        async with self._database.tenant(tenant) as connection:
-            return int(await connection.fetchval(_SQL["due"], tenant, before, now))
-
-    async def expire(
-        self, tenant: TenantId, before: datetime, now: datetime, limit: int
-    ) -> tuple[int, int | None]:
-        """Delete the oldest of those; how many, and the new epoch where one of them was still served."""
-        async with self._database.tenant(tenant) as connection:
-            rows = await connection.fetch(_SQL["expire"], tenant, before, now, limit)
-            served = any(row["served"] for row in rows)
-            epoch = await connection.fetchval(_SQL["next_epoch"], tenant) if served else None
-        return len(rows), epoch
-
-    async def sweep(self, at: datetime, limit: int) -> int:
-        """Forget what is over, of all tenants, the longest over first; the number."""
-        return int((await self._database.call(_SQL["expire_all"], at, limit))[0]["gone"])
 
 
 class PostgresNearRecord:

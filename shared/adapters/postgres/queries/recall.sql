@@ -18,10 +18,9 @@ returning epoch
 delete from public.recall_answers as a
 where a.tenant_id = $1
   and ($2 = '' or a.model = $2) and ($3 = '' or a.template = $3) and ($4 = '' or $4 = any (a.tags))
-  and ($5 = '' or a.run_id = $5)
 
 -- name: note_purge
-insert into public.recall_purges (tenant_id, epoch, model, template, tag, run_id) values ($1, $2, $3, $4, $5, $6)
+insert into public.recall_purges (tenant_id, epoch, model, template, tag, run_id) values ($1, $2, $3, $4, $5, '')
 
 -- name: forget_purges
 -- No answer is on its way for so long.
@@ -105,36 +104,6 @@ where tenant_id = $1
 
 -- name: counts
 select what, n, saved_micros from public.recall_counts where tenant_id = $1
-
--- name: oldest
--- What is on legal hold is not there for retention.
-select min(a.created_at) as oldest from public.recall_answers as a
-where a.tenant_id = $1 and not exists (
-    select from public.legal_holds as h
-    where h.tenant_id = $1 and h.released_at is null and (h.run_id is null or h.run_id = a.run_id))
-
--- name: due
-select count(*)::bigint as due from public.recall_answers as a
-where a.tenant_id = $1 and (a.created_at < $2 or a.expires_at <= $3) and not exists (
-    select from public.legal_holds as h
-    where h.tenant_id = $1 and h.released_at is null and (h.run_id is null or h.run_id = a.run_id))
-
--- name: expire
--- The oldest of what was made before a time, or whose own time is over.
-delete from public.recall_answers as a
-using (
-  select o.key from public.recall_answers as o
-  where o.tenant_id = $1 and (o.created_at < $2 or o.expires_at <= $3) and not exists (
-    select from public.legal_holds as h
-    where h.tenant_id = $1 and h.released_at is null and (h.run_id is null or h.run_id = o.run_id))
-  order by o.created_at limit $4
-) as old
-where a.tenant_id = $1 and a.key = old.key
-returning a.expires_at > $3 as served
-
--- name: expire_all
--- For all tenants at once, so through a narrow function.
-select app.expire_recall($1, $2) as gone
 
 -- name: admitted
 select verdict from public.near_pairs where tenant_id = $1 and pair = $2
