@@ -23,6 +23,23 @@ from tests.hostile.urls import GRANTED, INSIDE, TEXTS
 LOCAL = frozenset({"127.0.0.1"})
 
 
+def _fits_a_header(location: str) -> bool:
+    try:
+        location.encode()
+    except UnicodeEncodeError:
+        return False
+    return len(location) < 8000 and not any(letter in location for letter in "\r\n\x00")
+
+
+LOCATIONS = [
+    *(url for url in TEXTS if url not in ("", "/etc/passwd", "api.example") and _fits_a_header(url)),
+    "https://api.example/",
+    "//api.example/",
+    "https://xn--mnchen-3ya.example/",
+]
+"""Where a redirect may point; without those that are paths on the same host, and what no header can hold."""
+
+
 class Names:
     """A resolver that answers from a list, one answer a look-up, the last again and again."""
 
@@ -121,13 +138,9 @@ async def test_a_name_that_is_rebound_between_hops_is_refused() -> None:
         assert listener.connections == 1
 
 
-@pytest.mark.parametrize(
-    "location", [*TEXTS, "https://api.example/", "//api.example/", "https://xn--mnchen-3ya.example/"]
-)
+@pytest.mark.parametrize("location", LOCATIONS)
 async def test_a_redirect_is_an_address_like_any_other(location: str) -> None:
     """Refused for its text or for where its name leads: the private listener beside is never asked."""
-    if location in ("", "/etc/passwd", "api.example") or not _fits_a_header(location):
-        pytest.skip("a path on the same host, or nothing that a header can hold")
     async with Listener({}, host="127.0.0.3") as private:
         away = reply(b"", 302, (("Location", location),))
         async with Listener({"/": away}) as public:
@@ -258,14 +271,6 @@ class _Inside:
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         return ["127.0.0.1" if host == "here.test" else self._private]
-
-
-def _fits_a_header(location: str) -> bool:
-    try:
-        location.encode()
-    except UnicodeEncodeError:
-        return False
-    return len(location) < 8000 and not any(letter in location for letter in "\r\n\x00")
 
 
 def _certified(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:

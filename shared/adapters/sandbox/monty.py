@@ -24,11 +24,12 @@ _BEFORE = "raise ValueError\n"
 _GRACE = 0.04
 """Seconds past the running time after which a worker is killed: it stops itself at the limit, but not within one long
 operation on huge numbers."""
+_LAST_WORD = 0.03
 _LOOKUPS = 1000
 """Round trips besides calls of doors: imports, names, refused system calls."""
 _LIMITS: Mapping[str, tuple[tuple[str, Limit], ...]] = {
     "TimeoutError": (("time limit exceeded", "seconds"),),
-    "MemoryError": (("memory limit exceeded", "memory"),),
+    "MemoryError": (("memory limit exceeded", "memory"), ("exceeded its memory limit", "memory")),
     "RecursionError": (("maximum recursion depth", "recursion"),),
     "RuntimeError": (("suspension limit", "fetches"),),
 }
@@ -77,6 +78,9 @@ class MontySandbox:
             if self._pool is not None:
                 await self._pool.__aexit__(None, None, None)
                 self._pool = None
+                # A thread of the pool's may still be in its last call into Python; an interpreter that ends in that
+                # moment is aborted (5 times of 12 measured, never after 20 ms).
+                await asyncio.sleep(_LAST_WORD)
 
     async def _fed(self, call: "_Call", text: str, inputs: dict[str, Any]) -> Any:
         """What the text comes to, on a worker. One that was dead before it had begun is worth a second try."""
