@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from shared.adapters.clock import RandomIds, SystemClock
+from shared.adapters.embedding.minilm import MiniLM
 from shared.adapters.fetch.client import GuardedFetch
 from shared.adapters.llm.client import HttpProvider, open_client
 from shared.adapters.oldpath import HttpOldPath
@@ -25,6 +26,7 @@ from shared.adapters.postgres.plugins import (
     PostgresPluginSecrets,
     PostgresPluginVersions,
 )
+from shared.adapters.postgres.recall import PostgresAnswers, PostgresNearRecord
 from shared.adapters.postgres.retention import (
     PostgresBodies,
     PostgresCache,
@@ -36,6 +38,8 @@ from shared.adapters.postgres.retention import (
 from shared.adapters.postgres.seals import PostgresSeals
 from shared.adapters.postgres.shelf import PostgresShelf
 from shared.adapters.postgres.vault import PostgresVault
+from shared.adapters.recall import KeptAnswers
+from shared.adapters.redis.answers import RedisAnswers
 from shared.adapters.redis.bus import RedisBus
 from shared.adapters.redis.connection import RedisConnection
 from shared.adapters.redis.flights import RedisFlights
@@ -47,6 +51,7 @@ from shared.adapters.sealed import AesSealer, fresh_key, keys_of
 from shared.adapters.telemetry import lines
 from shared.adapters.telemetry.observed import ObservedLog, ObservedShelf
 from shared.adapters.telemetry.signals import Signals, Spans
+from shared.chat.aside import Aside
 from shared.chat.desk import Chat
 from shared.config import BadSettings, Settings
 from shared.core.faults import Fault
@@ -54,8 +59,6 @@ from shared.cutover.desk import Desk as CutoverDesk
 from shared.documents.desk import Documents
 from shared.documents.pipeline import Pipeline
 from shared.documents.work import Stores, Works
-from shared.fakes.answers import FakeAnswers
-from shared.fakes.near import FakeNearRecord
 from shared.guard.spend import Settlements
 from shared.models.catalogue import MODELS, Catalogue, placed
 from shared.models.failover import Failover, Limits
@@ -71,8 +74,10 @@ from shared.ports.provider import Provider
 from shared.ports.retention import Expiring
 from shared.ports.vault import Vault
 from shared.recall.fingerprint import Fingerprinter
+from shared.recall.judge import Judge
 from shared.recall.lookup import Lookup
 from shared.recall.naming import Naming
+from shared.recall.near.bound import too_wrong
 from shared.recall.recalled import Recalled
 from shared.retention.desk import Retention
 
@@ -179,6 +184,11 @@ def services(settings: Settings) -> Services:
     plugins = _plugins(ground)
     plugged = Plugged(plugins)
     stores = _stores(ground, log, keys, recalled, plugged)
+    chat = _chat(ground, stores)
+    if not chat.simulated.issuperset(settings.upstreams):
+        # A simulated judge knows nothing: it would only fill the log.
+        aside = Aside(chat, keys)
+        recalled.lookup.judge = Judge(recalled.lookup.record, aside.put, aside.anew, clock, ground.ids)
     old_path = HttpOldPath(local=settings.env == "local")
     return Services(
         settings=settings,
@@ -196,7 +206,7 @@ def services(settings: Settings) -> Services:
         pipelines=stores.registry,
         documents=Documents(stores, catalogue, Works(stores)),
         ledger=stores.ledger,
-        chat=_chat(ground, stores),
+        chat=chat,
         old_path=old_path,
         cutover=CutoverDesk(
             PostgresCutovers(database),
@@ -284,8 +294,9 @@ def _recalled(ground: _Ground) -> Recalled:
         settings.first_token_seconds, settings.thinking_first_token_seconds, settings.between_tokens_seconds
     )
     models = Failover(ground.providers, clock, ground.health, limits, ground.router)  # type: ignore[arg-type]
-    answers = FakeAnswers()
-    lookup = Lookup(answers, FakeNearRecord(), clock)
+    back = PostgresAnswers(ground.database, too_wrong)
+    answers = KeptAnswers(RedisAnswers(ground.redis, settings.namespace), back, clock)
+    lookup = Lookup(answers, PostgresNearRecord(ground.database, clock, too_wrong), clock, MiniLM())
     specs = {spec.name: spec for spec in ground.catalogue.models()}
     naming = Naming(Fingerprinter(sha256(b"prompt cache" + keys_of(ground.secret)[0]).digest()))
     flights = RedisFlights(ground.redis, settings.namespace)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions.web import (
     audit,
+    cache,
     chat,
     cutover,
     documents,
@@ -46,6 +47,7 @@ _MODULES = (
     keys,
     policy,
     plugins,
+    cache,
     cutover,
     audit,
     retention,

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from functions.web import (
     chat,
+    cache_schemas,
     cutover_schemas,
     openai_schemas,
     operator_schemas,
@@ -82,6 +83,7 @@ def _complete(found: dict[str, Any]) -> dict[str, Any]:
         | operator_schemas.SCHEMAS
         | policy_schemas.SCHEMAS
         | plugins_schemas.SCHEMAS
+        | cache_schemas.SCHEMAS
         | retention_schemas.SCHEMAS
     )
     components["responses"] = {

@@ -82,5 +82,8 @@ class FakeAnswers:
         self._counts[tenant, what] += 1
         self._saved[tenant] += saved
 
+    async def close(self) -> None:
+        """See the port."""
+
     def _of(self, tenant: TenantId) -> list[Stored]:
         return [stored for (owner, _), (stored, _, _) in self._kept.items() if owner == tenant]

@@ -34,7 +34,7 @@ class _Lead:
         flight.tell()
         return True
 
-    async def end(self, last: bytes | None) -> None:
+    async def end(self, last: bytes | None, *, late: bool = True) -> None:
         flight = self._flight
         if flight.token != self.token or flight.over:
             return

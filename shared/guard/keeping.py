@@ -24,4 +24,6 @@ def days(rules: Rules, kind: DataClass) -> int | None:
 def vault_until(rules: Rules, now: datetime) -> datetime | None:
     """When placeholders made now stop standing for anything; None: never."""
     found = days(rules, "vault")
+    if found is not None:
+        found = max(found, 1)  # an answer on its way must be readable when it arrives
     return None if found is None or rules.legal_hold else now + timedelta(days=found)

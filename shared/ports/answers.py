@@ -113,3 +113,7 @@ class Answers(Protocol):
     def count(self, tenant: TenantId, what: Counted, saved: Micros) -> None:
         """Count a request. Cheap: it is written down some seconds later, and may be lost with its process."""
         ...
+
+    async def close(self) -> None:
+        """Write down what was counted."""
+        ...

@@ -16,9 +16,10 @@ class Lead(Protocol):
         """Tell the followers. False where another has taken over meanwhile; nothing was said then."""
         ...
 
-    async def end(self, last: bytes | None) -> None:
+    async def end(self, last: bytes | None, *, late: bool = True) -> None:
         """The flight is over: `last` is its last message; None: the lead leaves before the end, and a follower may
-        take over at once. Never raises."""
+        take over at once. Who joins within some seconds after the end hears all of it, unless `late` is False: then it
+        is for those who follow already. Never raises."""
         ...
 
 

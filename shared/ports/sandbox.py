@@ -9,8 +9,8 @@ Door = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 Arguments that the program gave by name stand under it, those by position under "0", "1", … Where the entry is an
 `async def` the program awaits its doors, several at once if it likes; in a plain one a door answers at once. A Fault
-that a door raises reaches the program as a PermissionError (NotGranted), a ValueError (BadRequest) or a RuntimeError, with
-the fault's message; unless the program catches it, `run` raises the Fault itself.
+that a door raises reaches the program as a PermissionError (NotGranted), a ValueError (BadRequest) or a RuntimeError,
+with its message; unless the program catches it, `run` raises the Fault itself.
 """
 
 Limit = Literal["seconds", "memory", "output", "fetches", "recursion", "doors"]

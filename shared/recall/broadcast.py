@@ -63,14 +63,14 @@ class Broadcast:
         """What was told is void, or goes on from another model."""
         self._say(["v"] if isinstance(item, Restarted) else ["j", item.how])
 
-    async def landed(self, ended: LegEnded, at: float) -> None:
-        """The answer is delivered."""
+    async def landed(self, ended: LegEnded, at: float, *, late: bool) -> None:
+        """The answer is delivered; `late`: who asks within some seconds may have it too."""
         body = [ended.finish, ended.cost, usage_row(ended.usage), ended.simulated, ended.response_id]
-        await self._end(["e", at, body])
+        await self._end(["e", at, body], late=late)
 
     async def failed(self, fault: ProviderFault, at: float) -> None:
         """Nobody could answer."""
-        await self._end(["f", at, fault_row(fault)])
+        await self._end(["f", at, fault_row(fault)], late=False)
 
     async def left(self) -> None:
         """The leading caller goes before the end: another may take over."""
@@ -104,12 +104,12 @@ class Broadcast:
     def _ending(self) -> bool:
         return self._over
 
-    async def _end(self, row: list[Any]) -> None:
+    async def _end(self, row: list[Any], *, late: bool) -> None:
         await self._stopped()
         if self._lead is None:
             return
         self._rows.append(row)
-        await self._lead.end(orjson.dumps(self._rows))
+        await self._lead.end(orjson.dumps(self._rows), late=late)
 
     async def _stopped(self) -> None:
         self._over = True

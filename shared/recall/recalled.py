@@ -30,7 +30,7 @@ from shared.recall.broadcast import Broadcast
 from shared.recall.following import Follower
 from shared.recall.lookup import Hit, Lookup
 from shared.recall.naming import Named, Naming
-from shared.recall.serving import served, stored
+from shared.recall.serving import servable, served, stored
 
 _TRIES = 5
 """How often a follower waits for another one's lead before it asks for itself."""
@@ -84,6 +84,7 @@ class Recalled:
         if self.lookup.judge is not None:
             await self.lookup.judge.close()
         await self.flights.close()
+        await self.answers.close()
 
     async def _store(self, found: Servable, row: Stored) -> None:
         tenant = found.call.tenant
@@ -150,7 +151,8 @@ class Recalled:
             landed = True
             self._before.pop((call.trace, call.span), None)
             if ended is not None:
-                await voice.landed(ended, self.clock.now().timestamp())
+                late = lead is not None and servable(call, reads, ended)
+                await voice.landed(ended, self.clock.now().timestamp(), late=late)
         except ProviderFault as fault:
             landed = True
             await voice.failed(fault, self.clock.now().timestamp())

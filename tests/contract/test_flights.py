@@ -113,6 +113,21 @@ async def test_a_message_is_heard_before_the_next_is_said(two: Two, tenant: Tena
     await lead.end(b"")
 
 
+async def test_an_end_may_be_for_those_alone_who_follow(two: Two, tenant: TenantId) -> None:
+    """They hear it; who comes after it leads a flight of its own, here and there."""
+    lead = await leading(two.here, tenant)
+    early = [await following(flights, tenant) for flights in (two.here, two.there)]
+    hearing = [asyncio.create_task(heard(one)) for one in early]
+    await lead.say(b"1")
+    await lead.end(b"2", late=False)
+    assert [await one for one in hearing] == [[b"1", b"2"]] * 2
+    again = await leading(two.there, tenant)
+    third = await following(two.here, tenant)
+    await again.end(b"3", late=False)
+    assert await heard(third) == [b"3"]
+    await (await leading(two.here, tenant)).end(b"4")
+
+
 async def test_a_lead_that_leaves_is_followed_by_one(two: Two, tenant: TenantId) -> None:
     """Its followers' messages end, one of all who ask takes over, with a higher token, and all hear it go on."""
     lead = await leading(two.here, tenant)

@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from infra.simulator import Pace
+from shared.adapters.sealed import fresh_key
 from tests.flow.house import House, opened
 from tests.stores import Addresses
 
@@ -148,11 +149,11 @@ async def test_many_at_once_share_one_call(addresses: Addresses) -> None:
 async def test_two_servers_share_one_call(addresses: Addresses) -> None:
     """Equal requests to two servers of one deployment are one call; where the leading caller goes away, one of those
     who follow goes on from the word that all have read."""
-    name = uuid4().hex
+    same = {"namespace": uuid4().hex, "secret_key": fresh_key()}
     pace = Pace(ttft=0.2, tpot=0.05)
     async with (
-        opened(addresses, pace=pace, namespace=name) as one,
-        opened(addresses, namespace=name) as two,
+        opened(addresses, pace=pace, **same) as one,
+        opened(addresses, **same) as two,
     ):
         asked = question(stream=True)
         async with one.client() as leading, two.client(one.key) as following:

@@ -43,9 +43,10 @@ class Flight:
         self.said.append(message)
         self._wake()
 
-    def end(self, how: Ended) -> None:
-        """Nothing more comes for now."""
-        self.ended, self.ended_at, self.offered, self.led, self.lead = how, _now(), None, False, None
+    def end(self, how: Ended, *, late: bool = True) -> None:
+        """Nothing more comes for now. Not `late`: nobody joins it any more."""
+        at = _now() if late else float("-inf")
+        self.ended, self.ended_at, self.offered, self.led, self.lead = how, at, None, False, None
         self._wake()
 
     def offer(self, token: int, *, begins: bool) -> None:
@@ -64,8 +65,8 @@ class Flight:
             left = kind == b"l"
             if not left:
                 self.tell(_bytes_of(message))
-            if kind == b"o":
-                return self.end("over")
+            if kind in (b"o", b"p"):
+                return self.end("over", late=kind == b"o")
         if left:
             self.end("left")
         return None
@@ -105,10 +106,11 @@ class OwnLead:
         self._busy = task = self._flights.begin(self._flights.say(self, message, self._busy))
         return bool(await asyncio.shield(task))
 
-    async def end(self, last: bytes | None) -> None:
+    async def end(self, last: bytes | None, *, late: bool = True) -> None:
         """See the port."""
         if not self.out:
-            self._busy = task = self._flights.begin(self._flights.end(self, last, self._busy))
+            work = self._flights.end(self, last, self._busy, late=late)
+            self._busy = task = self._flights.begin(work)
             await asyncio.shield(task)
 
 
@@ -122,7 +124,7 @@ class LoneLead:
         """Nobody hears it, and nobody else leads."""
         return True
 
-    async def end(self, last: bytes | None) -> None:
+    async def end(self, last: bytes | None, *, late: bool = True) -> None:
         """Nobody waits for it."""
 
 

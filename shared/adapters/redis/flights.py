@@ -138,7 +138,9 @@ class RedisFlights:
         flight.tell(message)
         return True
 
-    async def end(self, lead: OwnLead, last: bytes | None, before: "asyncio.Task[Any] | None") -> None:
+    async def end(
+        self, lead: OwnLead, last: bytes | None, before: "asyncio.Task[Any] | None", *, late: bool
+    ) -> None:
         """The lead's last word, or none."""
         if before is not None:
             await asyncio.wait((before,))
@@ -146,7 +148,12 @@ class RedisFlights:
             return
         flight = lead.flight
         if not lead.alone:
-            words = [str(lead.token), "l" if last is None else "o", word_of(last or b""), _ms(_ENDED)]
+            words = [
+                str(lead.token),
+                "l" if last is None else "o" if late else "p",
+                word_of(last or b""),
+                _ms(_ENDED),
+            ]
             answer = await self._answer(_END, flight, words)
             if not self._leads(lead, answer):
                 return
@@ -158,7 +165,7 @@ class RedisFlights:
         flight.heard += 1
         if last is not None:
             flight.tell(last)
-            flight.end("over")
+            flight.end("over", late=late)
         else:
             flight.end("lost" if lead.alone else "left")
 

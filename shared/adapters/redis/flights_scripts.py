@@ -3,7 +3,8 @@
 Keys, all of one flight in one hash slot:
   state  hash    flight, its number; token and lead, the present lead's; state: up, left, over or full; until: the
                  millisecond at which the lease runs out, or at which the flight ended; n, entries so far; bytes
-  tail   stream  `<flight>-<n>`, n from 1 on by ones. Field m: a message; o: the last one; l: the lead has left; f: no
+  tail   stream  `<flight>-<n>`, n from 1 on by ones. Field m: a message; o: the last one; p: the last one, for those who
+                 follow already; l: the lead has left; f: no
                  more is taken
 
 Numbers of flights and tokens are microseconds of Redis' own clock, or one more than the last: they grow, also where
@@ -93,7 +94,8 @@ if f[3] == 'full' then return 'gone' end
 if f[3] ~= 'up' then return 'ended ' .. f[4] end
 local n = whole(f[4] + 1)
 redis.call('XADD', KEYS[2], f[1] .. '-' .. n, ARGV[2], ARGV[3])
-redis.call('HSET', KEYS[1], 'state', ARGV[2] == 'o' and 'over' or 'left', 'until', whole(now), 'n', n)
+local last = ARGV[2] == 'p' and '0' or whole(now)
+redis.call('HSET', KEYS[1], 'state', ARGV[2] == 'l' and 'left' or 'over', 'until', last, 'n', n)
 keep(ARGV[4])
 return 'ended ' .. n
 """
