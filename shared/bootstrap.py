@@ -77,7 +77,7 @@ from shared.recall.fingerprint import Fingerprinter
 from shared.recall.judge import Judge
 from shared.recall.lookup import Lookup
 from shared.recall.naming import Naming
-from shared.recall.near.bound import too_wrong
+from shared.recall.near.bound import too_many
 from shared.recall.recalled import Recalled
 from shared.retention.desk import Retention
 
@@ -294,9 +294,9 @@ def _recalled(ground: _Ground) -> Recalled:
         settings.first_token_seconds, settings.thinking_first_token_seconds, settings.between_tokens_seconds
     )
     models = Failover(ground.providers, clock, ground.health, limits, ground.router)  # type: ignore[arg-type]
-    back = PostgresAnswers(ground.database, too_wrong)
+    back = PostgresAnswers(ground.database, too_many)
     answers = KeptAnswers(RedisAnswers(ground.redis, settings.namespace), back, clock)
-    lookup = Lookup(answers, PostgresNearRecord(ground.database, clock, too_wrong), clock, MiniLM())
+    lookup = Lookup(answers, PostgresNearRecord(ground.database, clock, too_many), clock, MiniLM())
     specs = {spec.name: spec for spec in ground.catalogue.models()}
     naming = Naming(Fingerprinter(sha256(b"prompt cache" + keys_of(ground.secret)[0]).digest()))
     flights = RedisFlights(ground.redis, settings.namespace)

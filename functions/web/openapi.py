@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from functions.web import (
-    chat,
     cache_schemas,
+    chat,
     cutover_schemas,
     openai_schemas,
     operator_schemas,

@@ -149,7 +149,7 @@ async def test_many_at_once_share_one_call(addresses: Addresses) -> None:
 async def test_two_servers_share_one_call(addresses: Addresses) -> None:
     """Equal requests to two servers of one deployment are one call; where the leading caller goes away, one of those
     who follow goes on from the word that all have read."""
-    same = {"namespace": uuid4().hex, "secret_key": fresh_key()}
+    same: dict[str, Any] = {"namespace": uuid4().hex, "secret_key": fresh_key()}
     pace = Pace(ttft=0.2, tpot=0.05)
     async with (
         opened(addresses, pace=pace, **same) as one,
