@@ -260,6 +260,18 @@ def near() -> None:
 
 
 @app.command()
+def redact(
+    streamed: Annotated[
+        bool, typer.Option("--stream", help="`chunks` of a stream instead of `text`.")
+    ] = False,
+) -> None:
+    """Filter: texts, one JSON object a line, to the same without what must not leave the house."""
+    from infra.cli.redact import main as run
+
+    raise typer.Exit(run(streamed))
+
+
+@app.command()
 def price(
     book: Annotated[bool, typer.Option("--list", help="Show the price book instead.")] = False,
     at: Annotated[str | None, typer.Option(help="With --list: the prices of this day.")] = None,

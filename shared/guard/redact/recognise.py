@@ -1,0 +1,63 @@
+"""All finds of an island, those of fixed form first; what one takes the next can't."""
+
+import re
+
+from shared.guard.redact.addresses import emails, ips
+from shared.guard.redact.found import Found
+from shared.guard.redact.islands import LOOK_BACK
+from shared.guard.redact.numbers import numbers
+from shared.guard.redact.secrets import labelled, secrets
+
+_MARK = re.compile(r"⟦[A-Z][A-Z_]{1,23}_[0-9]{1,6}(?:\.[0-9]{1,4})?⟧")
+_HARMLESS = re.compile(
+    r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+    r"|(?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{40}(?:[0-9a-f]{24})?"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+\-][0-9]{2}:?[0-9]{2})?"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"|97[89][- ]?(?:[0-9][- ]?){9}[0-9]"
+    r"|-?[0-9]{1,3}\.[0-9]{3,10}°?(?: ?[NSEW])?(?:, ?| )-?[0-9]{1,3}\.[0-9]{3,10})(?![0-9A-Za-z])"
+)
+"""UUIDs, digests, moments, ISBN-13, coordinates."""
+_SPACED = re.compile(r"(?<![^ \n])(?:[^ \n] ){4,}[^ \n](?![^ \n])")
+
+
+def recognised(text: str, start: int, end: int) -> list[Found]:
+    """The finds between `start` and `end`, in order, none over another."""
+    spaced = _SPACED.search(text, start, end)
+    if spaced is None:
+        return _plain(text, start, end)
+    base = max(0, start - LOOK_BACK)
+    at: list[int] = list(range(base, start))
+    last = start
+    for run in _SPACED.finditer(text, start, end):
+        at += range(last, run.start())
+        at += range(run.start(), run.end(), 2)
+        last = run.end()
+    at += range(last, end)
+    closed = "".join([text[index] for index in at])
+    found = _plain(closed, start - base, len(closed))
+    return [Found(at[one.start], at[one.end - 1] + 1, one.type) for one in found]
+
+
+def _plain(text: str, start: int, end: int) -> list[Found]:
+    taken: list[Found] = []
+    part = text[start:end]
+    if "⟦" in part:
+        taken += [Found(mark.start(), mark.end(), "MARK") for mark in _MARK.finditer(text, start, end)]
+    _take(taken, secrets(text, start, end))
+    if "@" in part or "at" in part.lower() or "ät" in part:
+        _take(taken, emails(text, start, end))
+    _take(taken, labelled(text, start, end))
+    if part.count(".") + part.count(":") + part.count("[") + part.lower().count("dot") > 1:
+        _take(taken, ips(text, start, end))
+    if any(sign.isdigit() for sign in part):
+        _take(taken, [Found(no.start(), no.end(), "") for no in _HARMLESS.finditer(text, start, end)])
+        _take(taken, numbers(text, start, end, taken))
+    return sorted(one for one in taken if one.type)
+
+
+def _take(taken: list[Found], more: list[Found]) -> None:
+    """Add those that stand free."""
+    for one in more:
+        if all(one.end <= other.start or other.end <= one.start for other in taken):
+            taken.append(one)
