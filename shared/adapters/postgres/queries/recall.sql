@@ -80,9 +80,12 @@ limit $3
 
 -- name: near
 -- The rows are chosen before any vector is looked at: other embedders' have other lengths.
-with there as materialized (
-  select a.key, a.embedding operator(extensions.<=>) $5::text::extensions.vector as distance
-  from public.recall_answers as a
+-- The vector asked for is read once: in a prepared plan a cast of a parameter is done for every row.
+with asked as materialized (
+  select $5::text::extensions.vector as embedding
+), there as materialized (
+  select a.key, a.embedding operator(extensions.<=>) asked.embedding as distance
+  from asked, public.recall_answers as a
   where a.tenant_id = $1 and a.frame = $2 and a.embedder = $3 and a.expires_at > $4
     and extensions.vector_dims(a.embedding) = $6
 ), best as (
