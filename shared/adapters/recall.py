@@ -33,6 +33,7 @@ _FLUSH = 3.0
 """Seconds between two writings of the figures."""
 _ASKED, _ON_ITS_WAY = 10_000, 900.0
 """Requests that are remembered to be asked for at most, and for how many seconds."""
+_TENANTS = 10_000
 _LINES = structlog.get_logger("chatsmart")
 
 
@@ -48,6 +49,12 @@ class KeptAnswers:
         self._tasks: dict[tuple[str, TenantId], asyncio.Task[None]] = {}
         self._flushing: asyncio.Task[None] | None = None
         self._away_until = 0.0
+        self._epochs: dict[TenantId, int] = {}
+
+    def epoch(self, tenant: TenantId) -> int:
+        """The tenant's purges, as the last `find` of this process saw them: who asks after a purge must not share an
+        answer with who asked before."""
+        return self._epochs.get(tenant, 0)
 
     async def find(
         self, tenant: TenantId, key: bytes, frame: bytes, content: bytes | None, at: datetime
@@ -55,6 +62,7 @@ class KeptAnswers:
         """See the port. `content` is looked for where there is no exact answer."""
         seen = await self._seen(tenant, key, frame, content, at)
         if seen is not None and seen.epoch is not None:
+            self._saw(tenant, seen.epoch)
             if not seen.fresh:
                 self._behind("renew", tenant, lambda: self._renew(tenant))
             if seen.exact is not None or (seen.warm and not seen.large):
@@ -148,6 +156,7 @@ class KeptAnswers:
         except (Unavailable, OurFault) as fault:
             _LINES.warning("cache not read", fault=fault.code, message=fault.message)
             return Found()
+        self._saw(tenant, kept.epoch)
         if kept.exact is None:
             self._note(tenant, key, kept.epoch)
         if seen is not None and not seen.large:
@@ -181,6 +190,11 @@ class KeptAnswers:
             await _within(_FRONT, self._front.put(tenant, epoch, stored, (), self._clock.now()))
         except Unavailable:
             self._away_until = self._clock.monotonic() + _AWAY
+
+    def _saw(self, tenant: TenantId, epoch: int) -> None:
+        if len(self._epochs) >= _TENANTS and tenant not in self._epochs:
+            self._epochs.clear()
+        self._epochs[tenant] = epoch
 
     def _note(self, tenant: TenantId, key: bytes, epoch: int) -> None:
         # The first who asks counts, as long as its answer may still come: the others share it.

@@ -291,3 +291,19 @@ class TestRedis:
         assert await lead.say(b"2")
         await lead.end(b"3")
         assert await heard(far) == await heard(near) == [b"1", b"2", b"3"]
+
+    async def test_nothing_is_shared_across_a_purge(self, addresses: Addresses, tenant: TenantId) -> None:
+        """Who asks after it is another flight, here and there; who asked before goes on."""
+        purges = 0
+        connections = [RedisConnection(addresses.redis) for _ in range(2)]
+        here, there = [RedisFlights(one, epoch=lambda _: purges) for one in connections]
+        before, follower = await leading(here, tenant), await following(there, tenant)
+        purges = 1
+        after = await leading(there, tenant)
+        other = await following(here, tenant)
+        await before.end(b"old")
+        await after.end(b"new")
+        assert (await heard(follower), await heard(other)) == ([b"old"], [b"new"])
+        for flights, connection in zip((here, there), connections, strict=True):
+            await flights.close()
+            await connection.close()

@@ -7,7 +7,7 @@ what the lead says where that is here too. One reader serves all flights of the 
 import asyncio
 import secrets
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
@@ -28,7 +28,7 @@ BEAT = 1.0
 """… and how often it is heard of."""
 LATE = 5.0
 """Seconds for which a flight is joined after its end: who looked into the cache before the answer was there comes so
-late. More, and what was purged meanwhile would be heard again."""
+late."""
 _ENDED, _RUNNING = 30.0, 60.0
 """Seconds for which a flight is kept after its end, for those who hear it slowly; after its lead was last heard of."""
 _MOST = 64 * 2**20
@@ -44,13 +44,19 @@ _DOUBTS = 10
 
 
 class RedisFlights:
-    """`ports.flights.Flights`."""
+    """`ports.flights.Flights`. `epoch` counts a tenant's purges: requests of different epochs share nothing."""
 
-    def __init__(self, connection: RedisConnection, namespace: str = "chatsmart") -> None:
+    def __init__(
+        self,
+        connection: RedisConnection,
+        namespace: str = "chatsmart",
+        epoch: Callable[[TenantId], int] = lambda tenant: 0,
+    ) -> None:
+        self._epoch = epoch
         self._line, self._waiting = connection.line, connection.waiting
         self._namespace = namespace
         # Nothing here keeps a flight or a lead alive but those who hold them: one that is dropped ends with its lease.
-        self._flights: weakref.WeakValueDictionary[tuple[TenantId, bytes], Flight] = (
+        self._flights: weakref.WeakValueDictionary[tuple[TenantId, bytes, int], Flight] = (
             weakref.WeakValueDictionary()
         )
         self._followed: weakref.WeakSet[Flight] = weakref.WeakSet()
@@ -62,13 +68,14 @@ class RedisFlights:
 
     async def join(self, tenant: TenantId, key: bytes) -> OwnLead | LoneLead | Follower:
         """See the port. One round trip for all of this process who join while the flight lasts."""
-        name, now = (tenant, key), _now()
+        epoch, now = self._epoch(tenant), _now()
+        name = (tenant, key, epoch)
         flight = self._flights.get(name)
         late = flight is not None and flight.ended == "over" and now - flight.ended_at > LATE
         if flight is None or late or flight.ended == "lost":
             if now < self._away_until:
                 return LoneLead()
-            stem = f"{self._namespace}:flight:{{{tenant}:{key.hex()}}}"
+            stem = f"{self._namespace}:flight:{{{tenant}:{key.hex()}:{epoch}}}"
             flight = self._flights[name] = Flight((stem + ":state", stem + ":tail"))
             flight.opening = self.begin(self._opened(flight))
         if flight.opening is not None:

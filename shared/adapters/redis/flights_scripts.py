@@ -3,9 +3,8 @@
 Keys, all of one flight in one hash slot:
   state  hash    flight, its number; token and lead, the present lead's; state: up, left, over or full; until: the
                  millisecond at which the lease runs out, or at which the flight ended; n, entries so far; bytes
-  tail   stream  `<flight>-<n>`, n from 1 on by ones. Field m: a message; o: the last one; p: the last one, for those who
-                 follow already; l: the lead has left; f: no
-                 more is taken
+  tail   stream  `<flight>-<n>`, n from 1 on by ones. Field m: a message; o: the last one; p: the last one, for those
+                 who follow already; l: the lead has left; f: no more is taken
 
 Numbers of flights and tokens are microseconds of Redis' own clock, or one more than the last: they grow, also where
 Redis forgot the last. Every script may run twice where a connection is lost, and then answers as it did the first time.
