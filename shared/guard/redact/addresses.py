@@ -10,7 +10,7 @@ _LABEL = r"(?:xn--[a-z0-9\-]{1,59}|[^\W_](?:[\w\-]{0,61}[^\W_])?)"
 _LOCAL = r"[\w.!#$%&'*+/=?^`{|}~\-]"
 _PLAIN = re.compile(
     rf"(?<![\w.%+\-])(?:[\w%+][\w.%+'\-]{{0,63}}|\"[^\"\n]{{1,60}}\")@(?:{_LABEL}\.){{1,6}}"
-    r"(?:xn--[a-z0-9\-]{1,59}|[^\W\d_]{2,24})(?![\w\-]*@)(?!:[\w.\-]+/)",
+    r"(?:xn--[a-z0-9\-]{1,59}|[^\W\d_]{2,24})(?!\w)(?!-*@)(?!:[\w.\-]+/)",
     re.IGNORECASE,
 )
 _ENDS = (
@@ -25,8 +25,8 @@ _DOTS = rf"(?:\.|{_MARKED_DOT}|{_WORD_DOT}| \. ?)"
 _PIECE = r"[^\W_](?:[\w+\-]{0,40}[^\W_])?"
 _DISGUISED = re.compile(
     rf"(?<![\w.%+\-])[\w%+][\w%+\-]{{0,40}}(?:(?:\.|{_MARKED_DOT}|{_WORD_DOT}| \. )[\w%+\-]{{1,40}}){{0,4}}?"
-    rf"(?:(?:{_MARKED_AT}| ?@ ?){_PIECE}(?:{_DOTS}{_PIECE}){{0,4}}?{_DOTS}{_ENDS}"
-    rf"| (?:at|arroba) {_PIECE}(?:{_DOTS}{_PIECE}){{0,4}}?(?:{_MARKED_DOT}|{_WORD_DOT}){_ENDS}"
+    rf"(?:(?:{_MARKED_AT}| ?@ ?){_PIECE}(?:{_DOTS}{_PIECE}){{0,4}}{_DOTS}{_ENDS}"
+    rf"| (?:at|arroba) (?=[\w\-]*[^\W\d_]){_PIECE}(?:{_DOTS}{_PIECE}){{0,4}}(?:{_MARKED_DOT}|{_WORD_DOT}){_ENDS}"
     rf"(?:(?:{_MARKED_DOT}|{_WORD_DOT}){_ENDS})?)(?![\w@])",
     re.IGNORECASE,
 )
@@ -42,7 +42,7 @@ _V4 = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _V6 = re.compile(
-    r"(?<![\w:.])(?=[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:)[0-9A-Fa-f:]{2,39}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])",
+    r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4})(?![\w:])",
     re.ASCII,
 )
 _ZONE = re.compile(r"(?:%[\w]{1,15})?(?:/\d{1,3})?", re.ASCII)
@@ -59,14 +59,14 @@ def emails(text: str, start: int, end: int) -> list[Found]:
 def ips(text: str, start: int, end: int) -> list[Found]:
     """IPv4 and IPv6; a version with four parts is none."""
     found = []
-    for hit in _V4.finditer(text, start, end):
-        said = said_before(text, hit.start())
-        found.append(Found(hit.start(), hit.end(), "" if said == "other" else "IP"))
     for hit in _V6.finditer(text, start, end):
         address = hit.group().rstrip(":") if not hit.group().endswith("::") else hit.group()
         if _six(address):
             zone = _ZONE.match(text, hit.start() + len(address), end)
             found.append(Found(hit.start(), zone.end() if zone else hit.end(), "IP"))
+    for hit in _V4.finditer(text, start, end):
+        said = said_before(text, hit.start())
+        found.append(Found(hit.start(), hit.end(), "" if said == "other" else "IP"))
     return found
 
 

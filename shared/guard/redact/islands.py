@@ -41,7 +41,7 @@ _STICKY = re.compile(
     rf"[\[({{<]*(?:{_AT}|{_DOT}|@|\.)[\])}}>]*|[\[\](){{}}<>]+|[@.]\S*|ext\.?|=+|:", re.IGNORECASE
 )
 _STICKY_WORDS = ("at", "ät", "arroba", "dot", "punkt", "punto", "ponto", "point", "ext.")
-_JOINER = re.compile(r"[A-Z]{1,6}[.,;:]?|.|\W{1,3}")
+_JOINER = re.compile(r"\W{0,2}(?:[A-Z]{1,6}|\w)\W{0,3}|\W{1,3}")
 _WORD = re.compile(r"[^ \n]+")
 _WORD_BEFORE_PEM = re.compile(r"(?:(?!-----BEGIN)[^ \n])+|-----BEGIN")
 _BLANKS = re.compile(r"[ \n]*")
@@ -133,7 +133,7 @@ def _reach(word: str, open_for: int) -> int:
 
 def _short(word: str) -> bool:
     """A word that others go on from: a sign, a group of capitals."""
-    return len(word) <= 7 and _JOINER.fullmatch(word) is not None
+    return len(word) <= 10 and _JOINER.fullmatch(word) is not None
 
 
 def _sticky(word: str) -> bool:

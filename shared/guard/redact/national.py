@@ -34,7 +34,8 @@ _HETU = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 
 
 def _es(code: str) -> bool:
-    return code[-1] == _DNI[int(code[:-1].translate({88: "0", 89: "1", 90: "2"})) % 23]
+    body = code[:-1].translate({88: "0", 89: "1", 90: "2"})
+    return body.isdigit() and code[-1] == _DNI[int(body) % 23]
 
 
 def _it(code: str) -> bool:

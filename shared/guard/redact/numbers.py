@@ -1,7 +1,7 @@
 """Numbers of people and accounts: groups of digits and letters, read together as far as they hold."""
 
 import re
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared.guard.redact.checksums import luhn, mod97, varied
@@ -27,7 +27,7 @@ _CARD = re.compile(
 """Issuers by their ranges (ISO/IEC 7812): Visa, Mastercard, American Express, Discover, JCB, Diners, UnionPay, Maestro,
 Troy, Mir, RuPay."""
 _SSN = re.compile(r"(?!000|666|9)\d{3}(?!00)\d\d(?!0000)\d{4}")
-_SSN_SHAPE = re.compile(r"\d{3}([ \-])\d\d\1\d{4}")
+_SSN_SHAPE = re.compile(r"\d{3}[ \-]\d\d[ \-]\d{4}")
 _PASSPORT = re.compile(r"(?=[A-Z0-9]{6,10}\Z)[A-Z]{0,3}\d[A-Z0-9]{4,9}")
 _EXTENSION = re.compile(r" ?(?:,? ?ext\.?|x|extension|#) ?\d{1,6}(?![\w])", re.IGNORECASE)
 _IBAN = {
@@ -56,6 +56,32 @@ class _Group(NamedTuple):
     code: str
     tied: str | None
     """What stands between this group and the one before, None where they don't belong together."""
+
+
+@dataclass(slots=True)
+class _Window:
+    """A run of groups that may be a number. `code`: its letters and digits, in capitals. `limit`: where the island
+    ends. `loose`: whether nothing before it belongs to it."""
+
+    text: str
+    start: int
+    stop: int
+    limit: int
+    code: str
+    loose: bool
+    _said: Said | None = None
+
+    @property
+    def raw(self) -> str:
+        """As it is spelled, in one line."""
+        return self.text[self.start : self.stop].replace("\n", " ")
+
+    @property
+    def said(self) -> Said:
+        """What the words before it say it is, else those behind it."""
+        if self._said is None:
+            self._said = said_before(self.text, self.start) or said_after(self.text, self.stop, self.limit)
+        return self._said
 
 
 def numbers(text: str, start: int, end: int, taken: list[Found]) -> list[Found]:
@@ -114,19 +140,20 @@ def _single(groups: list[_Group]) -> bool:
 def _from(text: str, groups: list[_Group], first: int, end: int) -> tuple[Found | None, int]:
     """The longest number that begins with this group, and the group to go on with."""
     windows = _windows(text, groups, first, end)
-    for sure in (True, False):
-        for last, code, digits in windows:
-            found = _read(text, groups, first, last, code, digits, end, sure)
+    for read in (_fixed, _told):
+        for last, window in windows:
+            found = read(window)
             if found:
                 return found, last + 1
     return None, first + 1
 
 
-def _windows(text: str, groups: list[_Group], first: int, end: int) -> list[tuple[int, str, bool]]:
+def _windows(text: str, groups: list[_Group], first: int, end: int) -> list[tuple[int, _Window]]:
     """Runs of groups from `first` that stand free, longest first."""
     if not _free_before(text, groups, first):
         return []
-    code, found = "", []
+    code, start = "", groups[first].start
+    found: list[tuple[int, _Window]] = []
     for last in range(first, min(len(groups), first + _MOST)):
         if last > first and groups[last].tied is None:
             break
@@ -134,7 +161,9 @@ def _windows(text: str, groups: list[_Group], first: int, end: int) -> list[tupl
         if len(code) > _LONGEST:
             break
         if len(code) >= _SHORTEST and _free_after(text, groups, last, end):
-            found.append((last, code, code.isdigit()))
+            found.append(
+                (last, _Window(text, start, groups[last].end, end, code, groups[first].tied is None))
+            )
     found.reverse()
     return found
 
@@ -171,113 +200,99 @@ def _free_after(text: str, groups: list[_Group], index: int, end: int) -> bool:
     return sign not in "%_€$£°@" and not (sign in "-/_" and after.isalnum())
 
 
-def _read(  # a window of the groups and what it holds
-    text: str, groups: list[_Group], first: int, last: int, code: str, digits: bool, end: int, sure: bool
-) -> Found | None:
-    start, stop = groups[first].start, groups[last].end
-    raw = text[start:stop].replace("\n", " ")
-    if sure:
-        return _fixed(text, start, stop, code, digits, raw, end)
-    return _told(text, start, stop, code, digits, raw, end)
-
-
-def _said(text: str, start: int, stop: int, end: int) -> Said:
-    return said_before(text, start) or said_after(text, stop, end)
-
-
-def _fixed(text: str, start: int, stop: int, code: str, digits: bool, raw: str, end: int) -> Found | None:
+def _fixed(window: _Window) -> Found | None:
     """Numbers that hold by themselves: by check digits, or by a shape of their own."""
-    if not digits:
+    code = window.code
+    if not code.isdigit():
         if _IBAN.get(code[:2]) == len(code) and code[2:4].isdigit() and mod97(code):
-            return Found(start, stop, "IBAN")
-    elif (phone := _dialled(text, start, stop, code)) is not None:
-        return _whole(text, phone, stop, end)
-    elif 12 <= len(code) <= 19 and _CARD.fullmatch(code) and luhn(code) and varied(code):
-        if raw != code or _said(text, start, stop, end) != "other":
-            return Found(start, stop, "CARD")
-        return None
-    elif len(code) == 9 and _SSN_SHAPE.fullmatch(raw) and _SSN.fullmatch(code):
-        said = _said(text, start, stop, end)
-        return (
-            None
-            if said in {"other", "phone"}
-            else Found(start, stop, "NATIONAL_ID" if said == "id" and luhn(code) else "SSN")
-        )
+            return Found(window.start, window.stop, "IBAN")
+        return _national(window)
+    begin = _dialled(window)
+    if begin is not None:
+        return _phone(window, begin)
+    if 12 <= len(code) <= 19 and _CARD.fullmatch(code) and luhn(code) and varied(code):
+        ordered = window.raw == code and window.said == "other"
+        return None if ordered else Found(window.start, window.stop, "CARD")
+    if len(code) == 9 and _SSN_SHAPE.fullmatch(window.raw) and _SSN.fullmatch(code):
+        said = said_before(window.text, window.start)
+        if said not in {"other", "phone"}:
+            return Found(window.start, window.stop, "NATIONAL_ID" if said == "id" and luhn(code) else "SSN")
+    return _national(window) or _shaped(window)
+
+
+def _national(window: _Window) -> Found | None:
+    """A number of a country that no word has to vouch for."""
+    code = window.code
     skeleton = code.translate(_SKELETON)
-    if skeleton in RULES and national(code, skeleton, _bracketed(text, raw, stop), told=False):
-        said = _said(text, start, stop, end)
-        if said not in {"other", "phone", "passport"} or (not digits and said != "passport"):
-            return Found(start, _closed(text, start, stop, end), "NATIONAL_ID")
-    if digits:
-        opened = start - 1 if start and text[start - 1] == "(" and ")" in raw else start
-        spelled = "(" + raw if opened < start else raw
-        if strong(spelled, code):
-            said = _said(text, start, stop, end)
-            if said not in {"other", "id", "ssn", "passport", "iban", "card"}:
-                return _whole(text, opened, stop, end)
-    return None
+    if skeleton not in RULES or not national(code, skeleton, _bracketed(window), told=False):
+        return None
+    said = window.said
+    if said == "passport" or (said in {"other", "phone"} and code.isdigit()):
+        return None
+    return Found(window.start, _closed(window), "NATIONAL_ID")
 
 
-def _told(text: str, start: int, stop: int, code: str, digits: bool, raw: str, end: int) -> Found | None:
+def _shaped(window: _Window) -> Found | None:
+    """A telephone number by its shape."""
+    begin = _opened(window)
+    if not strong(window.text[begin : window.start] + window.raw, window.code):
+        return None
+    said = window.said
+    if said in {"other", "id", "ssn", "passport", "iban", "card"} or not (window.loose or said == "phone"):
+        return None
+    return _phone(window, begin)
+
+
+def _told(window: _Window) -> Found | None:
     """Numbers that are what the words around say."""
-    said = said_before(text, start)
-    if not said and digits:
-        said = said_after(text, stop, end)
-    if said in {"id", "ssn", "card", "passport"}:
+    code, digits, start, stop = window.code, window.code.isdigit(), window.start, window.stop
+    said = window.said if digits else said_before(window.text, start)
+    if said == "ssn" and len(code) == 9 and digits and _SSN.fullmatch(code):
+        return Found(start, stop, "SSN")
+    if said == "passport" and _PASSPORT.fullmatch(code) and stop - start <= len(code) + 2:
+        return Found(start, stop, "PASSPORT")
+    if said in {"id", "ssn"}:
         skeleton = code.translate(_SKELETON)
-        if said == "ssn" and len(code) == 9 and digits and _SSN.fullmatch(code):
-            return Found(start, stop, "SSN")
-        if (
-            said == "passport"
-            and any(map(str.isdigit, code))
-            and _PASSPORT.fullmatch(code)
-            and len(raw) <= len(code) + 2
-        ):
-            return Found(start, stop, "PASSPORT")
-        if said in {"id", "ssn"} and skeleton in RULES and national(code, skeleton, raw, told=True):
-            return Found(start, _closed(text, start, stop, end), "NATIONAL_ID")
-        if said == "card" and digits and 13 <= len(code) <= 19 and luhn(code) and varied(code):
-            return Found(start, stop, "CARD")
-    if said == "phone" and digits:
-        opened = start - 1 if start and text[start - 1] == "(" and ")" in raw else start
-        if weak(raw, code):
-            return _whole(text, opened, stop, end)
+        if skeleton in RULES and national(code, skeleton, window.raw, told=True):
+            return Found(start, _closed(window), "NATIONAL_ID")
+    if said == "card" and digits and 13 <= len(code) <= 19 and luhn(code) and varied(code):
+        return Found(start, stop, "CARD")
+    if said == "phone" and digits and weak(window.raw, code):
+        return _phone(window, _opened(window))
     return None
 
 
-def _dialled(text: str, start: int, stop: int, code: str) -> int | None:
+def _opened(window: _Window) -> int:
+    """Where a number begins, at the bracket around its area code."""
+    opened = window.start and window.text[window.start - 1] == "(" and ")" in window.raw
+    return window.start - 1 if opened else window.start
+
+
+def _dialled(window: _Window) -> int | None:
     """Where a number in international form begins, at its `+`; None where it is none."""
-    begin = start
+    text, begin, code = window.text, window.start, window.code
     if begin and text[begin - 1] == "(":
         begin -= 1
     if begin and text[begin - 1] == "+":
-        body = re.sub(r"\(0\)", "", text[start:stop])
-        plain = "".join(filter(str.isdigit, body))
-        return begin - 1 if international(plain) else None
-    if code.startswith("00") and code[2:3] not in {"", "0"} and len(code) >= 11 and text[start:stop] != code:
-        return start if international(code[2:]) else None
+        spelled = text[window.start : window.stop].replace("(0)", "")
+        return begin - 1 if international("".join(filter(str.isdigit, spelled))) else None
+    if code.startswith("00") and code[2:3] != "0" and len(code) >= 11 and window.raw != code and window.loose:
+        return window.start if international(code[2:]) else None
     return None
 
 
-def _whole(text: str, start: int, stop: int, end: int) -> Found:
+def _phone(window: _Window, begin: int) -> Found:
     """A telephone number with its extension."""
-    if start and text[start - 1] == "(" and text[stop : stop + 1] == ")":
-        pass
-    extension = _EXTENSION.match(text, stop, end)
-    return Found(start, extension.end() if extension else stop, "PHONE")
+    extension = _EXTENSION.match(window.text, window.stop, window.limit)
+    return Found(begin, extension.end() if extension else window.stop, "PHONE")
 
 
-def _bracketed(text: str, raw: str, stop: int) -> str:
+def _bracketed(window: _Window) -> str:
     """The spelling with the bracket that closes behind its last sign, as in A123456(3)."""
-    return raw + ")" if raw.count("(") > raw.count(")") and text[stop : stop + 1] == ")" else raw
+    return window.raw + ")" if _closed(window) > window.stop else window.raw
 
 
-def _closed(text: str, start: int, stop: int, end: int) -> int:
-    raw = text[start:stop]
-    return stop + 1 if raw.count("(") > raw.count(")") and stop < end and text[stop] == ")" else stop
-
-
-@lru_cache(maxsize=1)
-def iban_countries() -> frozenset[str]:
-    """The countries whose IBANs are known."""
-    return frozenset(_IBAN)
+def _closed(window: _Window) -> int:
+    raw, stop = window.raw, window.stop
+    open_ = raw.count("(") > raw.count(")") and stop < window.limit and window.text[stop] == ")"
+    return stop + 1 if open_ else stop

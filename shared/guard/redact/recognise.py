@@ -18,7 +18,7 @@ _HARMLESS = re.compile(
     r"|-?[0-9]{1,3}\.[0-9]{3,10}°?(?: ?[NSEW])?(?:, ?| )-?[0-9]{1,3}\.[0-9]{3,10})(?![0-9A-Za-z])"
 )
 """UUIDs, digests, moments, ISBN-13, coordinates."""
-_SPACED = re.compile(r"(?<![^ \n])(?:[^ \n] ){4,}[^ \n](?![^ \n])")
+_SPACED = re.compile(r"(?<!\w)(?:[^ \n] ){4,}[^ \n](?=[ \n\"')\]},.;:!?>]|\Z)")
 
 
 def recognised(text: str, start: int, end: int) -> list[Found]:

@@ -57,14 +57,15 @@ _SIGNED_URL = re.compile(
 _AWS_SECRET = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=])")
 
 _NAMES = (
-    r"(?:[A-Za-z0-9]+[_\-.])*(?:pass(?:word|wd|phrase|code|wort|ord)?|pw|pwd"
+    r"(?:[A-Za-z0-9]+[_\-.])*(?:pass(?:word|wd|phrase|code|wort|ord|e)?|pw|pwd"
     r"|secret(?:[_ \-]?(?:access[_ \-]?)?key)?|token|"
     r"(?:api|access|auth|private|signing|encryption|account|client|master|shared|service|storage|license"
     r"|app|role|admin|anon|"
     r"subscription)[_ \-]?(?:key|secret|token|password)|key|credentials?|webhook|client[_ ]?secret|db_?pass"
     r"|contrase[nñ]a|clave|"
-    r"mot de passe|kennwort|senha|wachtwoord|has[lł]o|пароль|密[码碼]|パスワード|비밀번호|[sş]ifre|l[oö]senord|adgangskode|"
-    r"salasana|heslo|jelsz[oó]|parola|pin|κωδικός|كلمة المرور|كلمة السر|पासवर्ड)(?:[_\-.][A-Za-z0-9]+)*"
+    r"mot de passe|kennwort|senha|wachtwoord|has[lł]o|пароль|密[码碼]|パスワード|비밀번호"
+    r"|[sş]ifre|l[oö]senord|adgangskode|salasana|heslo|jelsz[oó]|parola|pin"
+    r"|κωδικός|كلمة المرور|كلمة السر|पासवर्ड)(?:[_\-.][A-Za-z0-9]+)*"
 )
 _ASSIGNED = re.compile(
     rf"(?<![A-Za-z]){_NAMES}(?:[\"'`]|\*\*)?(?: ?\([^()\n]{{1,20}}\))?(?P<sign> ?(?::=|=>|[:=])(?:\*\*)? ?\n? ?"
@@ -93,6 +94,9 @@ _NOT_VALUES = re.compile(
     r"falsch|richtig|incorrecta|incorrecte|abgelaufen|nicht|no|ne|pas)[.,;:!?)]*",
     re.IGNORECASE,
 )
+
+_SENTENCE = re.compile(r",? (?!and |y |und |et )[^\W\d_]+")
+"""A word goes on behind a word: what follows the label is a sentence."""
 
 
 def secrets(text: str, start: int, end: int) -> list[Found]:
@@ -159,8 +163,10 @@ def _telling(hit: re.Match[str], value: str) -> bool:
     key = name.startswith(("key", "pin", "token", "webhook", "clave"))
     if name.startswith("pin"):
         return value.isdigit() and 4 <= len(value) <= 8
-    if strong and not key:
-        return any(not sign_.isalpha() for sign_ in value) or len(value) >= 5
+    if key:
+        return len(value) >= 8 and _mixed(value) and any(map(str.isdigit, value))
+    if strong:
+        return not value.isalpha() or (len(value) >= 5 and not _SENTENCE.match(hit.string, hit.end()))
     return len(value) >= 6 and _mixed(value)
 
 
