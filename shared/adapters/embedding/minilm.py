@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 
+from threadpoolctl import threadpool_limits
 from tokenizers import Tokenizer
 
 from shared.adapters.embedding.bert import Encoder
@@ -67,6 +68,8 @@ class MiniLM:
         with self._lock:
             if self._loaded is None:
                 self._loaded = _load(folder())
+                # A text is small: more threads of the algebra cost more than they give, most of all on one core.
+                threadpool_limits(1, "blas")
             return self._loaded
 
 

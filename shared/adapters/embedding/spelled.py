@@ -8,7 +8,7 @@ vectors only propose.
 import re
 from collections.abc import Callable
 
-from shared.recall.near.slips import edits
+from shared.recall.near.slips import are_beside, edits, is_doubled, is_swapped
 from shared.recall.near.words import is_coined, is_name, is_word
 
 _WORD = re.compile(r"(?<![\w'`\u2019-])[a-zA-Z]?[a-z]{2,}(?![\w'`\u2019-])")
@@ -39,10 +39,14 @@ def spelled(text: str, rank: Callable[[str], int | None]) -> str:
 def _cost(wrong: str, rank: Callable[[str], int | None]) -> Callable[[str], tuple[bool, int, str]]:
     def cost(word: str) -> tuple[bool, int, str]:
         place = rank(word)
-        return (
-            word[0] != wrong[0] and sorted(word) != sorted(wrong),
-            1_000_000 if place is None else place,
-            word,
-        )
+        return (not _is_likely(word, wrong), 1_000_000 if place is None else place, word)
 
     return cost
+
+
+def _is_likely(word: str, wrong: str) -> bool:
+    """Whether it is one of the slips that hands make most."""
+    if is_swapped(word, wrong) or is_doubled(word, wrong) or len(word) > len(wrong):
+        return True
+    pairs = [(one, other) for one, other in zip(word, wrong, strict=False) if one != other]
+    return len(word) == len(wrong) and len(pairs) == 1 and are_beside(*pairs[0])

@@ -137,6 +137,8 @@ def _without_tail(found: list[str]) -> list[str]:
     while end and found[end - 1] in _ENDS:
         end -= 1
     low = _lower(found[:end])
+    if low[-2:] == ["for", "me"] and low[0] in WISHED and len(low) > 3:
+        return found[: end - 2]
     for phrase in sorted(_TAIL, key=len, reverse=True):
         at = end - len(phrase)
         if at <= 0 or low[at:] != phrase:

@@ -26,7 +26,8 @@ _FALSE_FRIENDS = _OURS & _THEIRS
 
 def is_english(text: str) -> bool:
     """Whether nearly all of a text outside code and quotations is. In doubt it is not."""
-    words = [word.lower().replace("\u2019", "'") for word in _WORD.findall(_OUTSIDE.sub(" ", text))]
+    shown = [word.replace("\u2019", "'") for word in _WORD.findall(_OUTSIDE.sub(" ", text))]
+    words = [word.lower() for word in shown]
     if not words:
         return False
     letters = sum(len(word) for word in words)
@@ -34,9 +35,12 @@ def is_english(text: str) -> bool:
     if foreign * 10 > letters:
         return False
     known = sum(1 for word in words if _is_known(word))
+    names = sum(
+        1 for word in shown[1:] if word[0].isupper() and not _is_known(word.lower())
+    )  # of any language
     ours = sum(1 for word in words if word in _OURS and word not in _FALSE_FRIENDS)
     theirs = sum(1 for word in words if word in _THEIRS and word not in _FALSE_FRIENDS)
-    return known * 3 >= len(words) * 2 and theirs <= ours + 1 and (ours > 0 or theirs == 0)
+    return known * 3 >= (len(words) - names) * 2 and theirs <= ours + 1 and (ours > 0 or theirs == 0)
 
 
 def _is_known(word: str) -> bool:

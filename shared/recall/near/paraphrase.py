@@ -13,7 +13,7 @@ _HELD = "\ue000"
 _TEXTS = (
     "poem|haiku|limerick|story|essay|letter|email|paragraph|summary|recipe|joke|speech|article|headline|tagline|slogan|"
     "script|song|tweet|caption|function|query|note|message|description|post|sonnet|riddle|sentence|list|table|outline|"
-    "plan|program|report|review|dialog|example|definition|overview"
+    "plan|program|report|review|dialog|definition|overview"
 )
 _TEXT = rf"(?P<what>(?:a|an|the|\d+)(?: [a-z-]+){{0,3}}? (?:{_TEXTS})s?) "
 _MAKE = (
@@ -49,6 +49,7 @@ _OPENERS = [
     (r"^ (?:tell me|i want to know|i would like to know|i want to learn|i would like to learn|teach me|what can you tell me) about ", " EXPLAIN "),
     (r"^ (?:give|write|provide|i need|i would like)(?: me)? an explanation of ", " EXPLAIN "),
     (r"^ (?:help me understand|i want to understand|i would like to understand) ", " EXPLAIN "),
+    (r"^ EXPLAIN (?P<x>.+) to me $", r" EXPLAIN \g<x> "),
     (r"^ EXPLAIN the (?:concept|idea|notion) of ", " EXPLAIN "),
     (rf"^ {_GIVE} (?:a|the) summary of ", " summarize "),
     (r"^ sum up ", " summarize "),
@@ -90,7 +91,7 @@ _TWINS = dict(
     for pair in """advantages=benefits pros=benefits disadvantages=drawbacks downsides=drawbacks cons=drawbacks
     purchase=buy purchasing=buying commence=begin start=begin starts=begins starting=beginning repair=fix
     repairing=fixing children=kids child=kid automobile=car automobiles=cars movie=film movies=films picture=photo
-    pictures=photos big=large fast=quick rapidly=quickly methods=ways kinds=types sorts=types kind=type major=main
+    pictures=photos big=large bigger=larger biggest=largest fast=quick rapidly=quickly methods=ways kinds=types sorts=types kind=type major=main
     present=gift presents=gifts telephone=phone telephones=phones enhance=improve enhancing=improving decrease=reduce
     decreasing=reducing assist=help obtain=get choose=select construct=build constructing=building easy=simple
     simply=easily hard=difficult well-known=famous renowned=famous happen=occur happens=occurs

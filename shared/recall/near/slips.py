@@ -13,6 +13,7 @@ _WEIGHTY = frozenset(
 )
 """Words of which one letter decides: a text that could mean another of these is not guessed at."""
 _SHORT = 5
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -20,38 +21,36 @@ def is_slip(one: str, other: str) -> bool:
     """Whether two words that differ are the same one, once written wrong by one letter."""
     if not (one.isascii() and other.isascii() and one.isalpha() and other.isalpha()):
         return False
-    if not (one.islower() and other.islower()) or is_name(one) or is_name(other):
-        return False
-    if is_word(one) == is_word(other):
+    if not (one.islower() and other.islower()) or is_word(one) == is_word(other):
         return False
     word, wrong = (one, other) if is_word(one) else (other, one)
-    return _is_near(word, wrong) and not _means_other(word, wrong)
+    return not is_name(wrong) and _is_near(word, wrong) and not _means_other(word, wrong)
 
 
 def _is_near(word: str, wrong: str) -> bool:
     """Whether one slip of the hand turns `word` into `wrong`: two letters swapped, one left out, added or replaced."""
-    swapped = _is_swapped(word, wrong)
-    if len(word) < 4:
-        return len(word) == 3 and swapped
-    if swapped:
+    if len(word) < _SHORT - 1:
+        return len(word) == _SHORT - 2 and is_swapped(word, wrong)
+    if is_swapped(word, wrong) or is_doubled(word, wrong):
         return True
-    if word[0] != wrong[0]:
-        return (
-            False  # a first letter is seldom mistyped and often all that differs: legal, ilegal; demo, deno
-        )
     if len(word) == len(wrong):
-        return len(word) >= _SHORT and sum(a != b for a, b in zip(word, wrong, strict=True)) == 1
-    longer, shorter = (word, wrong) if len(word) > len(wrong) else (wrong, word)
-    if len(longer) - len(shorter) != 1:
-        return False
-    at = next((at for at, sign in enumerate(shorter) if sign != longer[at]), len(shorter))
-    if longer[at + 1 :] != shorter[at:]:
-        return False
-    # `walke` may be `walk` or `walked`: only a doubled letter is a slip at the end.
-    return longer is word or at < len(shorter) or longer[-1] == shorter[-1]
+        places = [at for at, sign in enumerate(word) if sign != wrong[at]]
+        # A first letter is seldom mistyped and often all that differs (legal, ilegal), but for a key beside it.
+        return (
+            len(word) >= _SHORT
+            and len(places) == 1
+            and (places[0] > 0 or are_beside(word[places[0]], wrong[places[0]]))
+        )
+    if len(word) - len(wrong) == 1:
+        return any(
+            word[:at] + word[at + 1 :] == wrong for at in range(0 if len(word) >= _SHORT else 1, len(word))
+        )
+    # An added letter: none at the ends. `walke` may be `walk` or `walked`, `ilegal` is not `legal`.
+    return any(wrong[:at] + wrong[at + 1 :] == word for at in range(1, len(wrong) - 1))
 
 
-def _is_swapped(word: str, wrong: str) -> bool:
+def is_swapped(word: str, wrong: str) -> bool:
+    """Whether two letters beside one another have changed places."""
     if len(word) != len(wrong):
         return False
     places = [at for at, sign in enumerate(word) if sign != wrong[at]]
@@ -61,10 +60,27 @@ def _is_swapped(word: str, wrong: str) -> bool:
     return word[first] == wrong[second] and word[second] == wrong[first]
 
 
+def is_doubled(word: str, wrong: str) -> bool:
+    """Whether one letter stands twice instead of once, or once instead of twice."""
+    if abs(len(word) - len(wrong)) != 1:
+        return False
+    longer, shorter = (word, wrong) if len(word) > len(wrong) else (wrong, word)
+    return any(
+        longer[at] == longer[at + 1] and longer[:at] + longer[at + 1 :] == shorter
+        for at in range(len(shorter))
+    )
+
+
+def are_beside(one: str, other: str) -> bool:
+    """Whether two letters are neighbours on an English keyboard."""
+    return any(one + other in row or other + one in row for row in _ROWS)
+
+
 def _means_other(word: str, wrong: str) -> bool:
-    if is_coined(wrong) or (word in _WEIGHTY and len(word) <= _SHORT and not _is_swapped(word, wrong)):
+    sure = is_swapped(word, wrong) or is_doubled(word, wrong)
+    if is_coined(wrong) or (not sure and word in _WEIGHTY and len(word) <= _SHORT):
         return True
-    return any(other != word for other in edits(wrong) if other in _WEIGHTY)
+    return any(other in _WEIGHTY for other in edits(wrong) - {word})
 
 
 def edits(word: str) -> set[str]:

@@ -13,8 +13,10 @@ from shared.recall.near.spelling import american, counted, expanded
 from shared.recall.near.words import is_word
 
 _QUOTES = re.compile(
-    r'"[^"\n]*"|\u201c[^\u201d\n]*\u201d|\u00ab[^\u00bb\n]*\u00bb|(?<!\w)\'[^\'\n]+\'(?!\w)|(?<!\w)\u2018[^\u2018\u2019\n]+\u2019(?!\w)'
+    r"""(?<![\w(\[{=,.:])"[^"\n]*"(?!\w)|\u201c[^\u201d\n]*\u201d|\u00ab[^\u00bb\n]*\u00bb"""
+    r"""|(?<![\w(\[{=,.:])'[^'\n]+'(?!\w)|(?<!\w)\u2018[^\u2018\u2019\n]+\u2019(?!\w)"""
 )
+_QUOTED = {"'": "\"'", "\u2018": "\"'"}
 _SLOT = re.compile("\u27e6[^\u27e6\u27e7\n]*\u27e7")
 _RUN = re.compile(r"\S+")
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*'?|[^\W\d_]\.(?:[^\W\d_]\.)+")
@@ -27,7 +29,7 @@ _OPENING, _CLOSING = "([{", ")]},.!?:;\u2026"
 _MARKS = {"\u2014": "-", "\u2013": "-", "--": "-", "-": "-", "\u2026": "...", "...": "...", "&": "and"}
 _CASED = frozenset(
     """polish march turkey china apple windows python java excel reading nice mobile job rust go swift ruby amazon target
-    shell word who us aids it oracle spring flask django cork bath sandwich champagne slack zoom meta notion stripe jack
+    shell word aids oracle spring flask django cork bath sandwich champagne slack zoom meta notion stripe jack
     bill mark frank rich drew pat rose grace hope faith""".split()
 )
 """Words that mean another thing when they are capitalised: kept as they are, even where a sentence begins."""
@@ -50,7 +52,7 @@ def tokens(text: str) -> list[str]:
         for start, end in _atoms(line):
             found.extend(_prose(line[at:start]))
             atom = line[start:end]
-            found.append(atom if atom[0] in "`\u27e6" else '"' + atom[1:-1])
+            found.append(atom if atom[0] in "`\u27e6" else _QUOTED.get(atom[0], '"') + atom[1:-1])
             at = end
         found.extend(_prose(line[at:]))
     return _spelled(found)
@@ -135,6 +137,8 @@ def _core(run: str) -> Iterator[str]:
         yield "percent" if measure["unit"] == "%" else measure["unit"]
     elif _NUMBER.fullmatch(run):
         yield run.replace(",", "")
+    elif run[0] in "$\u20ac\u00a3\u00a5" and _NUMBER.fullmatch(run[1:]):
+        yield "`" + run.replace(",", "")
     elif _WORD.fullmatch(run):
         yield {"p.m.": "pm", "a.m.": "am"}.get(run.lower(), run)
     else:

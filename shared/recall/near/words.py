@@ -33,7 +33,7 @@ _BEFORE = """anti ante auto bi counter cyber de di dis down eco electro en ex ex
     infra inter intra ir kilo macro mega meta micro mid milli mini mis mono multi nano neo neuro non off omni out over
     para photo poly post pre pro pseudo psycho quasi re retro semi sub super tele therm thermo trans tri ultra un under
     uni up""".split()
-_AFTER = "s es ed d ing er r ers or ors est ly y ness less ful able ible ment ish like ism ist ity al ic ous ive".split()
+_AFTER = "s es ed ing er ers ness less like able".split()
 _STEM = 4
 
 
