@@ -29,7 +29,6 @@ from shared.adapters.postgres.plugins import (
 from shared.adapters.postgres.recall import PostgresAnswers, PostgresNearRecord
 from shared.adapters.postgres.retention import (
     PostgresBodies,
-    PostgresCache,
     PostgresDocuments,
     PostgresEmbeddings,
     PostgresRetained,
@@ -38,7 +37,7 @@ from shared.adapters.postgres.retention import (
 from shared.adapters.postgres.seals import PostgresSeals
 from shared.adapters.postgres.shelf import PostgresShelf
 from shared.adapters.postgres.vault import PostgresVault
-from shared.adapters.recall import KeptAnswers
+from shared.adapters.recall import ExpiringAnswers, KeptAnswers
 from shared.adapters.redis.answers import RedisAnswers
 from shared.adapters.redis.bus import RedisBus
 from shared.adapters.redis.connection import RedisConnection
@@ -128,6 +127,7 @@ class Services:
     async def close(self) -> None:
         """Hand running documents over and let go of every connection."""
         await self.documents.works.close()
+        await self.chat.behind.close()
         await self.chat.settlements.close()
         await self.plugged.close()
         await self.recalled.close()
@@ -167,6 +167,8 @@ class _Ground:
     router: Router
     providers: "dict[str, Provider]"
     secret: str
+    front: RedisAnswers
+    back: PostgresAnswers
 
     @property
     def sealer(self) -> AesSealer:
@@ -229,11 +231,12 @@ def services(settings: Settings) -> Services:
 def _ground(settings: Settings) -> _Ground:
     clock, ids, redis = SystemClock(), RandomIds(), RedisConnection(settings.redis_url)
     health = RedisHealth(redis, clock, ids, f"{settings.namespace}:health")
+    database = Database(settings.database_url)
     return _Ground(
         settings=settings,
         clock=clock,
         ids=ids,
-        database=Database(settings.database_url),
+        database=database,
         redis=redis,
         telemetry=Signals(_spans(settings)),
         catalogue=_catalogue(settings),
@@ -242,6 +245,8 @@ def _ground(settings: Settings) -> _Ground:
         providers={},
         # A home of its own keeps one; without any, what is sealed or named with it is lost with the process.
         secret=settings.secret_key or fresh_key(),
+        front=RedisAnswers(redis, settings.namespace),
+        back=PostgresAnswers(database, too_many),
     )
 
 
@@ -294,12 +299,11 @@ def _recalled(ground: _Ground) -> Recalled:
         settings.first_token_seconds, settings.thinking_first_token_seconds, settings.between_tokens_seconds
     )
     models = Failover(ground.providers, clock, ground.health, limits, ground.router)  # type: ignore[arg-type]
-    back = PostgresAnswers(ground.database, too_many)
-    answers = KeptAnswers(RedisAnswers(ground.redis, settings.namespace), back, clock)
+    answers = KeptAnswers(ground.front, ground.back, clock)
     lookup = Lookup(answers, PostgresNearRecord(ground.database, clock, too_many), clock, MiniLM())
     specs = {spec.name: spec for spec in ground.catalogue.models()}
     naming = Naming(Fingerprinter(sha256(b"prompt cache" + keys_of(ground.secret)[0]).digest()))
-    flights = RedisFlights(ground.redis, settings.namespace)
+    flights = RedisFlights(ground.redis, settings.namespace, answers.epoch)
     simulated = frozenset(name for name, upstream in settings.upstreams.items() if upstream.simulated)
     return Recalled(models, answers, flights, lookup, naming, clock, specs, simulated)
 
@@ -321,7 +325,7 @@ def _retention(ground: _Ground, stores: Stores) -> Retention:
     database = ground.database
     kinds: tuple[Expiring, ...] = (
         ExpiringStreams(RedisBus(ground.redis)),
-        PostgresCache(database),
+        ExpiringAnswers(database, ground.front, ground.back),
         PostgresEmbeddings(database),
         PostgresVaultExpiring(database),
         PostgresDocuments(database),

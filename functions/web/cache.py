@@ -34,6 +34,8 @@ async def purged(request: Request, caller: Caller) -> Response:
     """Forget the answers of a model, a template or a tag; each that is given must fit, and an empty object forgets all.
     None of them is served by any process once this is answered, nor stored by a request that is under way."""
     given = Fields(await json_body(request))
+    if not given.values and request.headers.get("content-length", "0") == "0":
+        raise Invalid("Say what is to be forgotten: {} is everything.", param="model")
     for name in given.values:
         if name not in _FITS:
             raise Invalid(f"Unknown parameter: '{name[:60]}'.", param=name[:60], kind="unknown_parameter")

