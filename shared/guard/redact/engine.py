@@ -5,7 +5,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from shared.guard.redact.found import Found
-from shared.guard.redact.islands import LIMIT, PEM, following, quiet, sought
+from shared.guard.redact.islands import LIMIT, PEM, Starts, following
 from shared.guard.redact.names import Names
 from shared.guard.redact.recognise import recognised
 from shared.guard.redact.shadow import Shadow, fold
@@ -42,9 +42,9 @@ class Redacted:
 def find(text: str, types: Set[str] = ALL) -> tuple[Span, ...]:
     """What there is of these types: in order, none over another."""
     shadow = fold(text)
-    if quiet(shadow.text):
-        return ()
     found, _ = scan(shadow.text, 0, final=True)
+    if not found:
+        return ()
     return tuple(
         Span(*placed(shadow, one), one.type) for one in found if asked(one.type, types) and one.type != "MARK"
     )
@@ -53,9 +53,9 @@ def find(text: str, types: Set[str] = ALL) -> tuple[Span, ...]:
 def redact(text: str, types: Set[str], names: Names) -> Redacted:
     """The text with a placeholder for everything of these types, and for every placeholder that a user wrote."""
     shadow = fold(text)
-    if not types or quiet(shadow.text):
+    found, _ = scan(shadow.text, 0, final=True) if types else ([], 0)
+    if not found:
         return Redacted(text, ())
-    found, _ = scan(shadow.text, 0, final=True)
     spans = tuple(Span(*placed(shadow, one), one.type) for one in found if asked(one.type, types))
     pieces, last = [], 0
     for span in spans:
@@ -79,10 +79,12 @@ def placed(shadow: Shadow, found: Found) -> tuple[int, int]:
 def scan(text: str, start: int, final: bool) -> tuple[list[Found], int]:
     """What is found in a shadow from `start` on, and up to where that holds whatever comes behind; all of it where the
     text is `final`."""
-    pattern = sought(text)
+    starts = Starts(text)
     found: list[Found] = []
+    if final and starts.quiet:
+        return found, len(text)
     while True:
-        island = following(text, start, final, pattern)
+        island = following(text, start, final, starts)
         if isinstance(island, int):
             return found, island
         if island.pem:
@@ -93,7 +95,7 @@ def scan(text: str, start: int, final: bool) -> tuple[list[Found], int]:
             if block:
                 found.append(Found(island.start, block, "SECRET"))
             continue
-        inside = recognised(text, island.start, island.end)
+        inside = recognised(text, island.start, island.end, starts.labels)
         start = island.end
         if island.cut:
             half = island.start + LIMIT // 2

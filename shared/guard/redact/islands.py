@@ -25,18 +25,26 @@ LABEL = re.compile(
     re.IGNORECASE,
 )
 _HINTS = (
-    "dot", "punkt", "punto", "ponto", "arroba", "at]", "at)", "at}", "at>", "at ]", "at )", "pass", "pw", "secret",
-    "token", "key", "credential", "bearer", "basic", "contrase", "clave", "kennwort", "senha", "wachtwoord", "haslo",
-    "sk-", "akia", "asia", "aiza", "://", "cookie", "webhook", "pin", "authoriz", "ifre", "senord", "adgangskode",
-    "salasana", "heslo", "jelsz", "parola", "-----begin",
+    "dot", "punkt", "punto", "ponto", "arroba", "pass", "pwd", "pw", "secret", "token", "key", "credential", "bearer",
+    "basic", "contrase", "clave", "kennwort", "senha", "wachtwoord", "haslo", "sk-", "ak-", "as-", "akia", "asia", "aiza", "://",
+    "cookie", "webhook", "authoriz", "sifre", "losenord", "adgangskode", "salasana", "heslo", "jelsz", "parola", "pin",
+    "-----begin", "eyj",
 )  # fmt: skip
-_QUICK = re.compile(r"[0-9@⟦]")
-_FULL = re.compile(
-    rf"[0-9@⟦]|\b(?:dot|punkt|punto|ponto|arroba)\b|[\[({{<] ?(?:{_AT}|{_DOT}) ?[\])}}>]|-----BEGIN|\bsk-"
-    rf"|AKIA|ASIA|AIza|"
-    rf"://|{LABEL.pattern}",
-    re.IGNORECASE,
+"""What islands without a digit or an @ begin with. Every label has one of these in it."""
+_FOREIGN_HINTS = (
+    "hasło", "парол", "密码", "密碼", "パスワード", "비밀번호", "κωδικ", "كلمة", "पासवर्ड", "şifre", "lösenord", "şifr"
+)  # fmt: skip
+_MARKED = r"[\[({<] ?(?:[aA][tT]|[äÄ][tT]|[dD][oO][tT]|[aA][rR]{2}|[pP][uUoO][nNiI]|[.@])"
+_LOUD = re.compile(rf"[0-9@⟦_]|{_MARKED}")
+_QUICK = re.compile(
+    rf"[@⟦]|{_MARKED}"
+    r"|[0-9](?:[0-9A-Za-z]{4}|(?:[ \n\-./()·]{0,4}[0-9]){5}|[0-9]{0,2}\.[0-9]{1,3}\.)"
+    r"|:[0-9A-Fa-f]{0,4}:|\b[A-Za-z0-9] (?:[^ \n] ){3}|(?<![A-Za-z0-9_\-])[A-Za-z0-9_\-.]{18}"
 )
+"""Five letters and digits in one word, six digits in several, an address, single signs, a long word. What stands in
+several words stands in such that `_joined_before` goes back over."""
+_LENGTHY = re.compile(r"[0-9].*[0-9].*[0-9]|@")
+_DIGIT = re.compile(r"[0-9@⟦]")
 _STICKY = re.compile(
     rf"[\[({{<]*(?:{_AT}|{_DOT}|@|\.)[\])}}>]*|[\[\](){{}}<>]+|[@.]\S*|ext\.?|=+|:", re.IGNORECASE
 )
@@ -46,6 +54,8 @@ _WORD = re.compile(r"[^ \n]+")
 _WORD_BEFORE_PEM = re.compile(r"(?:(?!-----BEGIN)[^ \n])+|-----BEGIN")
 _BLANKS = re.compile(r"[ \n]*")
 PEM = "-----BEGIN"
+_PEM_BEGUN = re.compile(r"(?:-{1,5}|-----B(?:E(?:GI?)?)?)\Z")
+"""The head of a key block parts words; a word that ends so may lose its end to one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,45 +69,60 @@ class Island:
     pem: bool = False
 
 
-def quiet(text: str) -> bool:
-    """Whether a text holds nothing at all that could begin a find: a few microseconds."""
-    return not _QUICK.search(text) and not _hinted(text)
+class Starts:
+    """Where islands of a text can begin, asked from left to right."""
+
+    __slots__ = ("_low", "_next", "_quick", "_text", "labels")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._low = low = text.lower()
+        hints = [hint for hint in _HINTS if hint in low]
+        if not text.isascii():
+            hints += [hint for hint in _FOREIGN_HINTS if hint in low]
+        self._next = dict.fromkeys(hints, -1)
+        self._quick = -1
+        self.labels = bool(hints)
+        """Whether the text can hold labels and keys at all."""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the text holds nothing at all that could begin a find: a few microseconds."""
+        return not self.labels and _LOUD.search(self._text) is None
+
+    def after(self, start: int) -> int:
+        """The first place from `start` on, -1 where there is none."""
+        size = len(self._text)
+        if self._quick < start:
+            hit = _QUICK.search(self._text, start)
+            self._quick = hit.start() if hit else size
+        first = self._quick
+        for hint, place in self._next.items():
+            if place < start:
+                found = self._low.find(hint, start)
+                self._next[hint] = place = size if found < 0 else found
+            first = min(first, place)
+        return first if first < size else -1
 
 
-def _hinted(text: str) -> bool:
-    """Whether the full pattern can find more than the quick one. Beyond ASCII a case has too many forms to ask so."""
-    if not text.isascii():
-        return True
-    low = text.lower()
-    for hint in _HINTS:  # noqa: SIM110  # a generator costs more than the search
-        if hint in low:
-            return True
-    return False
-
-
-def sought(text: str) -> re.Pattern[str]:
-    """What islands of this text begin with: the quick pattern where the full one can find no more."""
-    return _FULL if _hinted(text) else _QUICK
-
-
-def following(text: str, start: int, final: bool, pattern: re.Pattern[str]) -> Island | int:
+def following(text: str, start: int, final: bool, starts: Starts) -> Island | int:
     """The first island from `start` on, or the place before which the text holds none, whatever comes behind it."""
-    hit = pattern.search(text, start)
-    if hit is None:
+    hit = starts.after(start)
+    if hit < 0:
         return len(text) if final else _held(text, start)
-    if hit.group() == PEM:
-        return Island(hit.start(), len(text), pem=True)
-    first = _word_start(text, hit.start(), start)
+    if text.startswith(PEM, hit):
+        return Island(hit, len(text), pem=True)
+    first = _word_start(text, hit, start)
     begin = _joined_before(text, first, start)
-    return _grown(text, begin, first, final)
+    return _grown(text, begin, first, final, starts.labels)
 
 
-def _grown(text: str, begin: int, first: int, final: bool) -> Island | int:
+def _grown(text: str, begin: int, first: int, final: bool, labels: bool) -> Island | int:
     word_of = _WORD_BEFORE_PEM if PEM in text else _WORD
     word = word_of.match(text, first)
     if word is None:
         return first
-    open_for = _reach(word.group(), 0)
+    open_for = _reach(word.group(), 0, labels)
     size = len(text)
     while True:
         end = word.end()
@@ -116,18 +141,18 @@ def _grown(text: str, begin: int, first: int, final: bool) -> Island | int:
             return Island(begin, end)
         ahead = following_word.group()
         if not open_for and not _sticky(ahead) and not (_short(ahead) and _short(word.group())):
-            unsure = following_word.end() == size and not final and _may_stick(ahead)
+            unsure = following_word.end() == size and not final and _may_join(ahead, word.group())
             return begin if unsure else Island(begin, end)
         word = following_word
-        open_for = _reach(word.group(), open_for)
+        open_for = _reach(word.group(), open_for, labels)
 
 
-def _reach(word: str, open_for: int) -> int:
+def _reach(word: str, open_for: int, labels: bool) -> int:
     """How many more words belong to the island after this one."""
-    if LABEL.search(word):
+    if labels and LABEL.search(word):
         return 6
-    if _QUICK.search(word):
-        return max(open_for - 1, 3)
+    if _DIGIT.search(word):
+        return max(open_for - 1, 3 if _LENGTHY.search(word) else 1)
     return max(open_for - 1, 1 if _sticky(word) else 0)
 
 
@@ -146,6 +171,14 @@ def _may_stick(begun: str) -> bool:
     return len(begun) < 12 and (
         not low or _sticky(begun) or any(word.startswith(low.rstrip("])}>")) for word in _STICKY_WORDS)
     )
+
+
+def _may_join(begun: str, before: str) -> bool:
+    """Whether a word that goes on can still turn out to belong to the word before it."""
+    if _may_stick(begun):
+        return True
+    cut = _PEM_BEGUN.sub("", begun)
+    return cut != begun and (_may_stick(cut) or (_short(cut) and _short(before)))
 
 
 def _apart(text: str, end: int, after: int) -> bool:
@@ -174,7 +207,7 @@ def _joined_before(text: str, first: int, floor: int, sticks: bool | None = None
         if start == least > floor:
             return begin
         own = _sticky(before)
-        if not (sticky or own or _short(before)):
+        if not (sticky or own or _short(before) or _DIGIT.search(before)):
             return begin
         sticky, begin = own, start
     return begin
@@ -187,4 +220,5 @@ def _held(text: str, floor: int) -> int:
     if size - last >= LIMIT // 2:
         return last
     begun = text[last:]
-    return _joined_before(text, last, floor, sticks=not begun or _may_stick(begun))
+    sticks = not begun or _may_stick(begun) or _may_stick(_PEM_BEGUN.sub("", begun))
+    return _joined_before(text, last, floor, sticks=sticks)

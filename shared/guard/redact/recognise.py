@@ -18,14 +18,19 @@ _HARMLESS = re.compile(
     r"|-?[0-9]{1,3}\.[0-9]{3,10}°?(?: ?[NSEW])?(?:, ?| )-?[0-9]{1,3}\.[0-9]{3,10})(?![0-9A-Za-z])"
 )
 """UUIDs, digests, moments, ISBN-13, coordinates."""
+_LONG = re.compile(r"[A-Za-z0-9_\-.+/=~:]{12}|://")
+_ADDRESS = re.compile(r"@|[\[({<] ?(?:at|ät|arroba|a) ?[\])}>]| (?:at|arroba) ", re.IGNORECASE)
+_DOTTED = re.compile(r"[0-9] ?[\[(]?(?:\.|dot).*[0-9] ?[\[(]?(?:\.|dot)|:[^ ]*:", re.IGNORECASE)
+_NUMBERED = re.compile(r"[0-9](?:[^0-9]{0,5}[0-9]){5}|[A-Z]{5}[0-9]{4}[A-Z]", re.IGNORECASE)
+"""What any find of a kind has, so that most islands cost a glance."""
 _SPACED = re.compile(r"(?<!\w)(?:[^ \n] ){4,}[^ \n](?=[ \n\"')\]},.;:!?>]|\Z)")
 
 
-def recognised(text: str, start: int, end: int) -> list[Found]:
-    """The finds between `start` and `end`, in order, none over another."""
+def recognised(text: str, start: int, end: int, labels: bool) -> list[Found]:
+    """The finds between `start` and `end`, in order, none over another. `labels`: whether the text can hold labels."""
     spaced = _SPACED.search(text, start, end)
     if spaced is None:
-        return _plain(text, start, end)
+        return _plain(text, start, end, labels)
     base = max(0, start - LOOK_BACK)
     at: list[int] = list(range(base, start))
     last = start
@@ -35,25 +40,27 @@ def recognised(text: str, start: int, end: int) -> list[Found]:
         last = run.end()
     at += range(last, end)
     closed = "".join([text[index] for index in at])
-    found = _plain(closed, start - base, len(closed))
+    found = _plain(closed, start - base, len(closed), True)
     return [Found(at[one.start], at[one.end - 1] + 1, one.type) for one in found]
 
 
-def _plain(text: str, start: int, end: int) -> list[Found]:
+def _plain(text: str, start: int, end: int, labels: bool) -> list[Found]:
     taken: list[Found] = []
     part = text[start:end]
     if "⟦" in part:
         taken += [Found(mark.start(), mark.end(), "MARK") for mark in _MARK.finditer(text, start, end)]
-    _take(taken, secrets(text, start, end))
-    if "@" in part or "at" in part.lower() or "ät" in part:
+    if _LONG.search(part):
+        _take(taken, secrets(text, start, end))
+    if _ADDRESS.search(part):
         _take(taken, emails(text, start, end))
-    _take(taken, labelled(text, start, end))
-    if part.count(".") + part.count(":") + part.count("[") + part.lower().count("dot") > 1:
+    if labels:
+        _take(taken, labelled(text, start, end))
+    if _DOTTED.search(part):
         _take(taken, ips(text, start, end))
-    if any(sign.isdigit() for sign in part):
+    if _NUMBERED.search(part):
         _take(taken, [Found(no.start(), no.end(), "") for no in _HARMLESS.finditer(text, start, end)])
         _take(taken, numbers(text, start, end, taken))
-    return sorted(one for one in taken if one.type)
+    return sorted(one for one in taken if one.type) if len(taken) > 1 else [one for one in taken if one.type]
 
 
 def _take(taken: list[Found], more: list[Found]) -> None:

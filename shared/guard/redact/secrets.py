@@ -41,6 +41,7 @@ _KEYED = re.compile(
     r"|[A-Za-z0-9+/]{52}JQQJ99[A-Za-z0-9+/]{26}|AccountKey=[A-Za-z0-9+/]{80,90}={0,2}"
     r")"
 )
+_MAYBE_KEYED = re.compile(r"[A-Za-z0-9_\-.~:+/=]{18}")
 _HOOK = re.compile(
     r"https://(?:hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/_\-]{20,100}"
     r"|(?:discord|discordapp)\.com/api/webhooks/[0-9]{15,20}/[A-Za-z0-9_\-]{30,90}"
@@ -101,32 +102,28 @@ _SENTENCE = re.compile(r",? (?!and |y |und |et )[^\W\d_]+")
 
 def secrets(text: str, start: int, end: int) -> list[Found]:
     """Those that show what they are."""
-    found = (
-        [Found(hit.start(), hit.end(), "SECRET") for hit in _LOGIN_URL.finditer(text, start, end)]
-        if "://" in text
-        else []
-    )
-    found += [
-        Found(hit.start(), _trimmed(text, hit.start(), hit.end()), "JWT")
-        for hit in _JWT.finditer(text, start, end)
-    ]
-    found += [Found(hit.start(), hit.end(), "SECRET") for hit in _HOOK.finditer(text, start, end)]
-    found += [
-        Found(hit.start(), _trimmed(text, hit.start(), hit.end()), "SECRET")
-        for hit in _KEYED.finditer(text, start, end)
-        if _random(hit.group())
-    ]
-    found += [
-        Found(*hit.span(1), "SECRET")
-        for hit in _SIGNED_URL.finditer(text, start, end)
-        if _random(hit.group(1))
-    ]
+    part = text[start:end]
+    found: list[Found] = []
+    if "://" in part:
+        found += [_hit(hit, "SECRET") for hit in _LOGIN_URL.finditer(text, start, end)]
+        found += [_hit(hit, "SECRET") for hit in _HOOK.finditer(text, start, end)]
+    if "eyJ" in part:
+        found += [_hit(hit, "JWT") for hit in _JWT.finditer(text, start, end)]
+    if _MAYBE_KEYED.search(part):
+        found += [_hit(hit, "SECRET") for hit in _KEYED.finditer(text, start, end) if _random(hit.group())]
+    if "=" in part and ("?" in part or "&" in part):
+        signed = _SIGNED_URL.finditer(text, start, end)
+        found += [Found(*hit.span(1), "SECRET") for hit in signed if _random(hit.group(1))]
     return found
+
+
+def _hit(hit: re.Match[str], type_: str) -> Found:
+    return Found(hit.start(), _trimmed(hit.string, hit.start(), hit.end()), type_)
 
 
 def labelled(text: str, start: int, end: int) -> list[Found]:
     """Those that a word before them gives away: the value, without the label and its quotes."""
-    if not LABEL.search(text, start, end) and "-" not in text[start:end]:
+    if not LABEL.search(text, start, end) and "-u" not in text[start:end]:
         return []
     found = []
     for hit in _ASSIGNED.finditer(text, start, end):

@@ -13,13 +13,14 @@ class StreamRedactor:
     still become part of a find: about a word of prose, at most some 1,000 code points, a key block or long token up to
     16,384."""
 
-    __slots__ = ("_done", "_names", "_raw", "_types")
+    __slots__ = ("_done", "_names", "_out", "_raw", "_types")
 
     def __init__(self, types: Set[str], names: Names) -> None:
         self._types = types
         self._names = names
         self._raw = ""
         self._done = 0
+        self._out = 0
 
     def feed(self, text: str) -> str:
         """What may go out now."""
@@ -35,11 +36,7 @@ class StreamRedactor:
         self._raw += text
         shadow = fold(self._raw)
         found, safe = scan(shadow.text, self._done, final)
-        last, end = _origin(shadow, self._done, self._raw), _origin(shadow, safe, self._raw)
-        if final:
-            end = len(self._raw)
-        if self._done == 0:
-            last = 0
+        last, end = self._out, len(self._raw) if final else _origin(shadow, safe, self._raw)
         pieces = []
         for one in found:
             if asked(one.type, self._types):
@@ -48,8 +45,9 @@ class StreamRedactor:
                 last = stop
         pieces.append(self._raw[last:end])
         kept = max(0, safe - LOOK_BACK)
-        self._raw = self._raw[_origin(shadow, kept, self._raw) :]
-        self._done = safe - kept
+        cut = min(end, _origin(shadow, kept, self._raw))
+        self._raw = self._raw[cut:]
+        self._done, self._out = safe - kept, end - cut
         return "".join(pieces)
 
 
