@@ -120,7 +120,8 @@ def _layer(weights: dict[str, Array], at: str) -> _Layer:
 def _normed(state: Array, norm: tuple[Array, Array]) -> Array:
     centred = state - state.mean(axis=-1, keepdims=True)
     spread = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + _SMALL)
-    return centred / spread * norm[0] + norm[1]
+    found: Array = centred / spread * norm[0] + norm[1]
+    return found
 
 
 def _gelu(value: Array) -> Array:
@@ -132,4 +133,5 @@ def _gelu(value: Array) -> Array:
     for step in steps:
         total = (total + np.float32(step)) * part
     erf = np.sign(value) * (1 - total * np.exp(-scaled * scaled))
-    return value * (1 + erf) * np.float32(0.5)
+    found: Array = value * (1 + erf) * np.float32(0.5)
+    return found

@@ -1,10 +1,13 @@
 """When too many near hits were wrong.
 
-One in a hundred is asked anew and judged. The rate behind `wrong` of `checked` is bounded as Clopper and Pearson do it:
-the highest rate at which so few would still turn up in one of twenty such samples. The tier of a tenant turns itself off
+One in a hundred is asked anew and judged. The rate behind `wrong` of `checked` is bounded as Clopper and
+Pearson do it:
+the highest rate at which so few would still turn up in one of twenty such samples. The tier of a tenant turns
+itself off
 when one was wrong and that bound is above 0.1 %. So the first wrong hit ends it, unless some 4,700 checks stand
 against it. While none was wrong it stays on, however few were checked: a bound that is high for want of checks says
-nothing against it, and what speaks for it is that thousands of adversarial pairs gave no wrong hit before its release.
+nothing against it, and what speaks for it is that thousands of adversarial pairs gave no wrong hit before its
+release.
 """
 
 from math import exp, lgamma, log, log1p

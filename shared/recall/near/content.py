@@ -44,7 +44,8 @@ def content(text: str) -> tuple[str, ...] | None:
 
 
 def content_key(text: str) -> str | None:
-    """A name, 64 hex digits, that only texts share which ask for the same; None where the words alone don't tell: code,
+    """A name, 64 hex digits, that only texts share which ask for the same; None where the words alone don't
+    tell: code,
     another language, a text too long."""
     found = content(text)
     if found is None or any(token.startswith("`") and _is_code(token) for token in found):
@@ -57,10 +58,10 @@ def _is_code(token: str) -> bool:
 
 
 def _asks(found: list[str]) -> bool:
-    for token in reversed(found):
-        if token == "?":
+    for sign in reversed(found):
+        if sign == "?":
             return True
-        if token not in {".", "!", "...", ",", BREAK}:
+        if sign not in {".", "!", "...", ",", BREAK}:
             break
     return False
 
@@ -78,21 +79,25 @@ def _without_ends(found: list[str]) -> list[str]:
 def _joined_lists(found: list[str]) -> list[str]:
     """`a, b, and c` as `a, b and c`; marks that stand twice, once; an exclamation as a full stop."""
     result: list[str] = []
-    for at, token in enumerate(found):
+    for at, sign in enumerate(found):
         following = found[at + 1] if at + 1 < len(found) else ""
-        if token == "," and following in {"and", "or"}:
+        if sign == "," and following in {"and", "or"}:
             continue
-        token = "." if token == "!" else token
-        if result and token in _MARKS and token == result[-1]:
+        sign = "." if sign == "!" else sign
+        if result and sign in _MARKS and sign == result[-1]:
             continue
-        result.append(token)
+        result.append(sign)
     return result
 
 
 def _may_state(found: list[str]) -> bool:
     """Whether a text without its question mark might be a statement."""
     first = found[0].lower()
-    if first in ASKED or first in WISHED:
+    if (
+        first in ASKED
+        or first in WISHED
+        or (len(found) > 1 and found[1].lower() in {"which", "what", "whom"})
+    ):
         return False
     low = {token.lower() for token in found}
     return (

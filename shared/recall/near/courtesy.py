@@ -10,7 +10,8 @@ WISHED = frozenset(
     combine come compare complete compose compute convert correct count create critique debug define demonstrate
     describe design detail develop devise discuss draft draw edit elaborate estimate evaluate expand explain extract
     fill find fix format generate give go guess help identify illustrate implement improve infer interpret invent
-    justify let list make match mention name narrate note optimize order organize outline paraphrase plan point predict
+    justify let list make match mention name narrate note optimize order organize outline paraphrase plan point
+    predict
     prepare produce prove provide put rank recommend remind rephrase reply respond review revise rewrite say shorten
     show simplify sketch solve sort spell state suggest summarize teach tell test think transform translate turn use
     verify walk write""".split()
@@ -53,7 +54,7 @@ _KNOW = [
 _TAIL = [
     phrase.split()
     for phrase in (
-        "please|thanks|thank you|thanks a lot|thanks so much|thank you so much|thank you very much|thanks very much|"
+        "please|please and thank you|please and thanks|thanks|thank you|thanks a lot|thanks so much|thank you so much|thank you very much|thanks very much|"
         "many thanks|thanks in advance|thank you in advance|thanks in advance for your help|thank you for your help|"
         "thanks for your help|thanks for the help|cheers|much appreciated|i appreciate it|i would appreciate it|"
         "i really appreciate it|if you can|if you could|if possible|if you do not mind|if you would|would you|"
@@ -63,12 +64,17 @@ _TAIL = [
 ]
 _CLEAR = frozenset("please thanks cheers kindly".split())
 _NOT_AFTER = frozenset(
-    """say says said saying spell spelled word words write writes mean means meaning use using than or and to of the a an
-    is like as for in with without translate express give giving that one my our your many no not by from i you they we
-    how do does phrase reply respond answer term add include contain containing call called many their her his""".split()
+    """say says said saying spell spelled word words write writes mean means meaning use using than or and to
+    of the a an
+    is like as for in with without translate express give giving that one my our your many no not by from i you
+    they we
+    how do does phrase reply respond answer term add include contain containing call called many their her
+    his""".split()
 )
 """Before these the words at the end are what is spoken of: `How do I say please`."""
 _MARKS = frozenset(".,!?;:-...()")
+_OPENING = ASKED | WISHED | frozenset("please kindly i i'm my we if there thanks thank quick just in at on
+to".split())
 _ENDS = frozenset({".", "!", "?", "...", "\n", ",", ";", ":", "-"})
 
 
@@ -104,11 +110,12 @@ def _without_lead(found: list[str]) -> list[str]:
 
 
 def _talk_ends(low: list[str], at: int) -> bool:
-    """Whether a greeting is one: `Hello Kitty` is none, and `Hello, world` is no greeting of ours."""
+    """Whether a greeting is one: `Hello Kitty` and `Hello, Dolly` are none."""
     if at >= len(low):
         return False
     if low[at] in _ENDS:
-        return at + 1 < len(low) and low[at + 1] != "world"
+        following = low[at + 1] if at + 1 < len(low) else ""
+        return bool(following) and (low[at] != "," or following in _OPENING)
     return low[at] in ASKED or low[at] in WISHED or low[at] in {"please", "i"}
 
 

@@ -4,6 +4,7 @@ Patterns are of content tokens (so contractions are in full and spelling is Amer
 differ. A line belongs here only where nobody would answer the two otherwise.
 """
 
+# ruff: noqa: E501  # a rule stands on one line
 import re
 from functools import lru_cache
 
@@ -24,17 +25,17 @@ _GIVE = "(?:(?:give|tell|show|write|provide|make)(?: me)?(?: with)?|can i have|i
 _KNOW = (
     "(?:tell me|(?:can|could|would) you tell me|do you know|i would like to know|i want to know|i need to know|"
     "i would love to know|i was wondering|i am wondering|i wonder|i am curious|let me know|i am trying to find out|"
-    "explain to me|explain|help me understand|i want to understand|i would like to understand)"
+    "explain to me|explain|help me understand|i want to understand|i would like to understand|i want to learn|i would like to learn)"
 )
 _NP = r"(?P<np>(?:(?:the|a|an|my|your|our) )?\S+(?: \S+)??)"
 _OPENERS = [
-    (rf"^ (?:{_KNOW}|show me|teach me|describe) (?=how (?:to|i|do|can|could) )", " "),
-    (r"^ how (?:do|can|could) i go about (?=\S+ing )", " GOING "),
-    (r"^ (?:how (?:do|can|could) i|how to|how i (?:do|can|could)) best ", " HOW best "),
-    (r"^ (?:how (?:do|can|could) i|how to|how i (?:can|could)) ", " HOW "),
+    (rf"^ (?:{_KNOW}|show me|teach me|describe) (?=how (?:to|i|do|can|could|would) )", " "),
+    (r"^ how (?:do|can|could|would) i go about (?=\S+ing )", " GOING "),
+    (r"^ (?:how (?:do|can|could|would) i|how to|how i (?:do|can|could|would)) best ", " HOW best "),
+    (r"^ (?:how (?:do|can|could|would) i|how to|how i (?:can|could|would)) ", " HOW "),
     (rf"^ (?:{_KNOW} |what is |show me )the best (?:way|method) (?:for me )?to ", " HOW best "),
     (r"^ (?:HOW say|how (?:do|would) you say) ", " SAY "),
-    (rf"^ {_KNOW} (?P<wh>what|who|where|when) (?P<np>(?:the|a|an) .+|\S+) (?P<be>is|are|was|were) $", r" \g<wh> \g<be> \g<np> "),
+    (rf"^ {_KNOW} (?P<wh>what|who|where|when) (?P<np>(?:the|a|an) .+|\S+(?: \S+)?) (?P<be>is|are|was|were) $", r" \g<wh> \g<be> \g<np> "),
     (rf"^ {_KNOW} (?=(?:what|who|where|when|why|how|which) )", " "),
     (rf"^ why {_NP} (?P<be>is|are|was|were) (?=\S)", r" why \g<be> \g<np> "),
     (rf"^ how {_NP} (?:works|functions|operates) (?=$|\S)", r" how does \g<np> work "),
@@ -74,6 +75,10 @@ _OPENERS = [
 """What opens a wish, as it is said and as it is compared; put through one after another."""
 _PHRASES = [
     ("in order to", "to"),
+    (
+        "into(?= (?:french|german|spanish|italian|english|latin|dutch|portuguese|russian|japanese|chinese|korean) )",
+        "to",
+    ),
     ("due to", "because of"),
     ("for instance", "for example"),
     ("a lot of|lots of|plenty of", "many"),

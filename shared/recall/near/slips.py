@@ -4,7 +4,8 @@ for one where exactly one side is a word at all, and nothing else that it could 
 from shared.recall.near.words import is_coined, is_name, is_word
 
 _WEIGHTY = frozenset(
-    """not no nor never none any all some each every both few many much more most less least fewer only just but and or if
+    """not no nor never none any all some each every both few many much more most less least fewer only just
+    but and or if
     out off on in up down over under above below before after until till since first last next past same with without
     within into onto from to for than then now new old must should shall may might can could will would had has have
     did does was were is are be been low high min max minimum maximum always often seldom rarely inside outside
@@ -28,7 +29,8 @@ def is_slip(one: str, other: str) -> bool:
 
 
 def _is_near(word: str, wrong: str) -> bool:
-    """Whether one slip of the hand turns `word` into `wrong`: two letters swapped, one left out, added or replaced."""
+    """Whether one slip of the hand turns `word` into `wrong`: two letters swapped, one left out, added or
+    replaced."""
     if len(word) < _SHORT - 1:
         return len(word) == _SHORT - 2 and is_swapped(word, wrong)
     if is_swapped(word, wrong) or is_doubled(word, wrong):

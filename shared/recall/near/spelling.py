@@ -16,7 +16,8 @@ _WHOLE = {
 } | dict(
     pair.split("=")
     for pair in """whats=what_is hows=how_is wheres=where_is whos=who_is whens=when_is thats=that_is theres=there_is
-    dont=do_not doesnt=does_not didnt=did_not isnt=is_not arent=are_not wasnt=was_not werent=were_not wouldnt=would_not
+    dont=do_not doesnt=does_not didnt=did_not isnt=is_not arent=are_not wasnt=was_not werent=were_not
+    wouldnt=would_not
     couldnt=could_not shouldnt=should_not havent=have_not hasnt=has_not hadnt=had_not cant=can_not wont=will_not
     im=i_am ive=i_have youre=you_are youve=you_have theyre=they_are theyve=they_have weve=we_have
     pls=please plz=please thx=thanks ty=thanks""".split()
@@ -45,7 +46,7 @@ _OTHER = dict(
     sulphur=sulfur artefact=artifact doughnut=donut yoghurt=yogurt maths=math jewellery=jewelry enrol=enroll
     enrolment=enrollment fulfil=fulfill fulfilment=fulfillment skilful=skillful instalment=installment wilful=willful
     counsellor=counselor marvellous=marvelous woollen=woolen per_cent=percent omelette=omelet
-    e-mail=email e-mails=emails""".split()
+    oesophagus=esophagus oedema=edema e-mail=email e-mails=emails""".split()
 )
 _PLURAL = {f"{british}s": f"{american}s" for british, american in _OTHER.items() if not british.endswith("s")}
 _DOUBLED = re.compile(
@@ -55,7 +56,8 @@ _DOUBLED = re.compile(
 _ISE = re.compile(r"(\w{4,}[iy])s(e|es|ed|ing|er|ers|ation|ations)")
 _NOT_ISE = frozenset("analyses paralyses apprise apprised comprise comprised comprises comprising".split())
 
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
+_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen".split()
 _UNITS = {word: at for at, word in enumerate([*_ONES, "seventeen", "eighteen", "nineteen"])}
 _TENS = {
     word: at * 10

@@ -1,6 +1,7 @@
 """A text as tokens: words, marks, and things that only their own bytes can stand for.
 
-A token is a str. Its first character tells what it is: a backtick for code and everything that looks like it, a double
+A token is a str. Its first character tells what it is: a backtick for code and everything that looks like it,
+a double
 quote for a quotation, `⟦` for a placeholder, a letter or a digit for words and numbers, else a mark. Only words are
 ever taken for one another.
 """
@@ -28,7 +29,8 @@ _MEASURE = re.compile(
 _OPENING, _CLOSING = "([{", ")]},.!?:;\u2026"
 _MARKS = {"\u2014": "-", "\u2013": "-", "--": "-", "-": "-", "\u2026": "...", "...": "...", "&": "and"}
 _CASED = frozenset(
-    """polish march turkey china apple windows python java excel reading nice mobile job rust go swift ruby amazon target
+    """polish march turkey china apple windows python java excel reading nice mobile job rust go swift ruby
+    amazon target
     shell word aids oracle spring flask django cork bath sandwich champagne slack zoom meta notion stripe jack
     bill mark frank rich drew pat rose grace hope faith""".split()
 )
@@ -36,6 +38,9 @@ _CASED = frozenset(
 _SAME = frozenset("google linux internet english french german spanish italian christmas javascript".split())
 """Words whose capital letter says nothing, though lists have both."""
 _FEW = re.compile(r"[\"'\u201c\u201d\u2018\u2019]")
+_SMILES = frozenset(
+    ":) :-) ;) ;-) :D :-D :( ^^ <3 \U0001f642 \U0001f60a \U0001f64f \U0001f44b \U0001f44d".split()
+)
 BREAK = "\n"
 
 
@@ -117,12 +122,14 @@ def _prose(text: str) -> Iterator[str]:
         if run in _MARKS:
             yield _MARKS[run]
             continue
+        if run in _SMILES:
+            continue
         while run and run[0] in _OPENING:
             yield run[0]
             run = run[1:]
         after: list[str] = []
         while run and run[-1] in _CLOSING and not _WORD.fullmatch(run):
-            after.append(run[-1])
+            after.append(_MARKS.get(run[-1], run[-1]))
             run = run[:-1]
         yield from _core(run)
         yield from reversed(after)

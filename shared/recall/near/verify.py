@@ -1,9 +1,11 @@
 """Whether the answer to one text may be served for another. An embedding proposes, this disposes (law 9).
 
 What is equal is required, not what may differ listed: the same content words in the same order, but for slips of the
-hand that make no word and for a small table of phrases that ask for the same. So numbers, units, negation, quantifiers,
+hand that make no word and for a small table of phrases that ask for the same. So numbers, units, negation,
+quantifiers,
 names, roles, tense, form, length and all that nobody has thought of must be equal, since they are words. Cosine alone
-can't do it: `from Osaka to Bogotá` and its reverse are at 0.99, a paraphrase at 0.96 (research/cache-and-security.md 3).
+can't do it: `from Osaka to Bogotá` and its reverse are at 0.99, a paraphrase at 0.96
+(research/cache-and-security.md 3).
 """
 
 from collections.abc import Sequence
@@ -32,7 +34,8 @@ class Verdict:
 
 
 def verdict(a: str, b: str, score: float | None) -> Verdict:
-    """Compare two texts; the order of the two doesn't matter. `score` is the cosine of their vectors: without one only
+    """Compare two texts; the order of the two doesn't matter. `score` is the cosine of their vectors: without
+    one only
     texts pass whose content words are the same. Never raises; some 0.2 ms for a question."""
     if a == b or normalise(a) == normalise(b):
         return Verdict(True, score, "the same text")
