@@ -93,7 +93,7 @@ def _mistyped(word: str, chance: Random) -> str:
 
 
 def typos(name: str, count: int) -> list[Pair]:
-    """Sentences and the same with one slip of the hand in one word of four letters or more, that makes no other word."""
+    """Sentences, and the same with one slip in one word of four letters or more, that makes no other word."""
     chance = Random(f"{SEED}{name}")
     found: dict[tuple[str, str], Pair] = {}
     base = sentences(name)

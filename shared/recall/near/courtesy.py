@@ -21,8 +21,8 @@ _TALK = [
     phrase.split()
     for phrase in (
         "hi there|hello there|hey there|hi|hello|hey|greetings|good morning|good afternoon|good evening|good day|"
-        "dear assistant|excuse me|sorry to bother you but|sorry to bother you|quick question|just curious|ok so|okay so|"
-        "ok|okay|so|well|um|hmm|thanks|thank you|i have a question|i have a quick question|one quick question|btw|"
+        "dear assistant|excuse me|sorry to bother you but|sorry to bother you|quick question|just curious|ok so|"
+        "okay so|ok|okay|so|well|um|hmm|thanks|thank you|i have a question|i have a quick question|one quick question|btw|"
         "by the way"
     ).split("|")
 ]
@@ -54,7 +54,8 @@ _KNOW = [
 _TAIL = [
     phrase.split()
     for phrase in (
-        "please|please and thank you|please and thanks|thanks|thank you|thanks a lot|thanks so much|thank you so much|thank you very much|thanks very much|"
+        "please|please and thank you|please and thanks|thanks|thank you|thanks a lot|"
+        "thanks so much|thank you so much|thank you very much|thanks very much|"
         "many thanks|thanks in advance|thank you in advance|thanks in advance for your help|thank you for your help|"
         "thanks for your help|thanks for the help|cheers|much appreciated|i appreciate it|i would appreciate it|"
         "i really appreciate it|if you can|if you could|if possible|if you do not mind|if you would|would you|"
@@ -72,9 +73,11 @@ _NOT_AFTER = frozenset(
     his""".split()
 )
 """Before these the words at the end are what is spoken of: `How do I say please`."""
-_MARKS = frozenset(".,!?;:-...()")
-_OPENING = ASKED | WISHED | frozenset("please kindly i i'm my we if there thanks thank quick just in at on
-to".split())
+_OPENING = (
+    ASKED
+    | WISHED
+    | frozenset("please kindly i i'm my we if there thanks thank quick just in at on to".split())
+)
 _ENDS = frozenset({".", "!", "?", "...", "\n", ",", ";", ":", "-"})
 
 

@@ -5,20 +5,29 @@ from collections.abc import Sequence
 
 _KINDS = {
     "another negation": "not no nor never none nothing nobody neither without",
-    "another quantifier": "all any some each every both few many much several half none only just even also always "
+    "another quantifier": "all any some each every both few many much several half none only just "
+    "even also always "
     "often sometimes usually rarely seldom never",
-    "another comparison": "more less most least fewer greater smaller larger bigger higher lower better worse best worst "
-    "than over under above below before after until since at least maximum minimum max min faster slower older younger "
+    "another comparison": "more less most least fewer greater smaller larger bigger higher lower "
+    "better worse best worst "
+    "than over under above below before after until since at least maximum minimum max min faster "
+    "slower older younger "
     "longer shorter cheaper",
     "another modality": "can could may might must shall should will would need ought",
     "another tense": "is are was were be been being do does did has have had",
-    "another person": "i me my mine you your yours he him his she her hers we us our ours they them their theirs it its",
-    "another time": "today tomorrow yesterday now then monday tuesday wednesday thursday friday saturday sunday january "
-    "february march april may june july august september october november december morning evening night day week "
+    "another person": "i me my mine you your yours he him his she her hers we us our ours they them "
+    "their theirs it its",
+    "another time": "today tomorrow yesterday now then monday tuesday wednesday thursday friday "
+    "saturday sunday january "
+    "february march april may june july august september october november december morning evening "
+    "night day week "
     "month year hour minute second am pm next last",
-    "another form": "list table json xml csv yaml html markdown bullet bullets paragraph paragraphs essay poem haiku "
-    "story email letter tweet word words sentence sentences page pages line lines summary summarize brief briefly short "
-    "long detailed formal informal funny serious simple professional expert child beginner python javascript code",
+    "another form": "list table json xml csv yaml html markdown bullet bullets paragraph paragraphs "
+    "essay poem haiku "
+    "story email letter tweet word words sentence sentences page pages line lines summary summarize "
+    "brief briefly short "
+    "long detailed formal informal funny serious simple professional expert child beginner python "
+    "javascript code",
 }
 _WHY = {word: kind for kind, words in _KINDS.items() for word in words.split()}
 

@@ -56,9 +56,10 @@ _DOUBLED = re.compile(
 _ISE = re.compile(r"(\w{4,}[iy])s(e|es|ed|ing|er|ers|ation|ations)")
 _NOT_ISE = frozenset("analyses paralyses apprise apprised comprise comprised comprises comprising".split())
 
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-sixteen".split()
-_UNITS = {word: at for at, word in enumerate([*_ONES, "seventeen", "eighteen", "nineteen"])}
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
+)
+_UNITS = {word: at for at, word in enumerate([*_ONES, "sixteen", "seventeen", "eighteen", "nineteen"])}
 _TENS = {
     word: at * 10
     for at, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
