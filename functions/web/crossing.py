@@ -28,7 +28,7 @@ from shared.core.faults import (
 )
 from shared.core.ids import TenantId
 from shared.core.tenant import Principal
-from shared.cutover.compare import Asked, Capture
+from shared.cutover.captured import Asked, Capture
 from shared.cutover.split import choose
 from shared.ports.cutovers import Cutover
 from shared.ports.oldpath import OldRequest

@@ -11,7 +11,6 @@ from functions.web.describe import describe
 from functions.web.reply import Json
 from functions.web.request import Caller, engine
 from shared.core.model_spec import ModelSpec
-from shared.models.catalogue import AUTO
 
 router = APIRouter(tags=["models"])
 _CREATED = 1_795_219_200
@@ -24,18 +23,20 @@ _CREATED = 1_795_219_200
 async def listed(request: Request, _caller: Caller) -> Response:
     """The models of the catalogue and the choices `auto`, `auto:cheap`, `auto:best`."""
     catalogue = engine(request).catalogue
-    names = [name for name in catalogue.names() if name not in AUTO]
-    now = _now(request)
-    data = [*(_choice(name) for name in AUTO), *(_model(catalogue.get(name), now) for name in names)]
+    specs, now = catalogue.models(), _now(request)
+    models = {spec.name for spec in specs}
+    choices = [_choice(name) for name in catalogue.names() if name not in models]
+    data = [*choices, *(_model(spec, now) for spec in specs)]
     return Json({"object": "list", "data": data})
 
 
 @router.get("/v1/models/{model}", **describe("Model", "One model"))
 async def one(request: Request, model: str, _caller: Caller) -> Response:
     """One model by its name; 404 `model_not_found` where the catalogue has none of it."""
-    if model in AUTO:
+    catalogue = engine(request).catalogue
+    if catalogue.choice(model) is not None:
         return Json(_choice(model))
-    return Json(_model(engine(request).catalogue.get(model), _now(request)))
+    return Json(_model(catalogue.get(model), _now(request)))
 
 
 def _choice(name: str) -> dict[str, Any]:

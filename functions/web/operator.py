@@ -13,7 +13,6 @@ from shared.core.faults import BadRequest, Forbidden
 from shared.core.model_spec import ModelSpec
 from shared.core.tenant import Principal
 from shared.core.text import sound
-from shared.models.catalogue import AUTO
 from shared.ports.health import Standing
 
 router = APIRouter(tags=["operator"])
@@ -36,7 +35,7 @@ async def listed(request: Request, _operator: Operator) -> Response:
     """How every model of the catalogue is: its breaker, its first tokens, how many calls failed."""
     services = engine(request)
     table = await services.health.table()
-    specs = [services.catalogue.get(name) for name in services.catalogue.names() if name not in AUTO]
+    specs = services.catalogue.models()
     # Of a model that nobody has called its provider may be out all the same.
     rows = [_row(spec, table.get(spec.name) or services.health.standing(spec)) for spec in specs]
     return Json({"data": rows, "next": None})

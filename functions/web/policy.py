@@ -13,7 +13,6 @@ from functions.web.request import Caller, engine, json_body, principals
 from shared.core.faults import BadRequest
 from shared.core.rules_json import PARTS, as_json
 from shared.core.tenant import Limits
-from shared.models.catalogue import REGIONS
 from shared.ports.ledger import Balance
 from shared.ports.rules import Edition
 from shared.tenancy.policy import Policies, Policy
@@ -104,6 +103,9 @@ def _part(given: dict[str, Any], name: str, known: tuple[str, ...], kept: dict[s
 
 
 def _policies(request: Request) -> Policies:
+    # Brings the price book along: a cold start need not wait for it.
+    from shared.models.catalogue import REGIONS
+
     services = engine(request)
     return Policies(
         services.keys,

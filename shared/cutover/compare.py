@@ -7,16 +7,16 @@ program that reads the one could read the other.
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
 import orjson
 
 from shared.core.faults import UnknownModel
-from shared.core.ids import TenantId, TraceId
+from shared.core.ids import TraceId
 from shared.core.money import Micros
 from shared.core.usage import Usage
+from shared.cutover.captured import Asked, Capture
 from shared.cutover.reading import Said, read
 from shared.models.catalogue import Catalogue
 from shared.ports.comparisons import Comparison, Side
@@ -30,34 +30,6 @@ _COUNTED = 20_000
 """Characters of each text whose words are counted: some 4 ms."""
 _SAMPLE = 4_000
 """Characters of a text that is kept."""
-
-
-@dataclass(slots=True)
-class Capture:
-    """An answer as it went over the wire. `marks` are (bytes that had come, milliseconds by then)."""
-
-    status: int = 0
-    events: bool = False
-    body: bytes = b""
-    marks: list[tuple[int, int]] = field(default_factory=list)
-    total_ms: int = 0
-    fault: str = ""
-    """Why the body is not whole; empty where it is."""
-    trace: str = ""
-    model: str = ""
-    cost: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The request that both got. `first` is who answered the caller: `chatsmart` or `old`."""
-
-    tenant: TenantId
-    at: datetime
-    path: str
-    model: str
-    first: str
-    keep: bool = False
 
 
 def compared(asked: Asked, ours: Capture, theirs: Capture, catalogue: Catalogue) -> Comparison:

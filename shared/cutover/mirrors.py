@@ -7,7 +7,8 @@ from functools import partial
 import structlog
 
 from shared.core.ids import TenantId
-from shared.cutover.compare import Asked, Capture, compared
+from shared.cutover.captured import Asked, Capture
+from shared.cutover.compare import compared
 from shared.cutover.recorder import Recorder
 from shared.models.catalogue import Catalogue
 

@@ -9,7 +9,8 @@ import pytest
 from shared.core.ids import TenantId, TraceId
 from shared.core.money import Micros
 from shared.core.usage import Usage
-from shared.cutover.compare import Asked, Capture, compared, similarity
+from shared.cutover.captured import Asked, Capture
+from shared.cutover.compare import compared, similarity
 from shared.cutover.reading import read
 from shared.cutover.report import ENOUGH, percentile, report
 from shared.models.catalogue import Catalogue

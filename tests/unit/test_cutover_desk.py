@@ -10,7 +10,7 @@ import pytest
 from shared.core.faults import BadRequest, Forbidden, NotYours, Unavailable
 from shared.core.ids import KeyId, TenantId
 from shared.core.tenant import Principal
-from shared.cutover.compare import Asked, Capture
+from shared.cutover.captured import Asked, Capture
 from shared.cutover.desk import Change, Desk
 from shared.cutover.mirrors import AT_ONCE, MOST_BYTES, WAITING, Mirrors
 from shared.cutover.recorder import Recorder
