@@ -9,7 +9,7 @@ from shared.recall.near.verify import verdict
 
 WORDS = st.lists(
     st.sampled_from(
-        'what is not the a please 5 five of Paris paris `x` "q" , . ? ⟦A_1⟧ can you explain how do I teh only in'.split()
+        'what is not the a please 5 five of Paris paris `x` "q" , . ? ⟦A_1⟧ can you explain how do I teh in'.split()
     ),
     max_size=12,
 ).map(" ".join)

@@ -38,8 +38,8 @@ def test_trivial_variants_have_one_name(half: str) -> None:
 @HALVES
 @pytest.mark.parametrize(("kind", "floor"), [("typo", 0.8), ("paraphrase", 0.7)])
 def test_slips_and_paraphrases_are_found(half: str, kind: str, floor: float) -> None:
-    """With the local embedder's own cosines, as the live path has them."""
-    pairs = typos(half, 400) if kind == "typo" else paraphrases(half)
+    """With the local embedder's own cosines, as the live path has them; every fourth pair, for they take a while."""
+    pairs = (typos(half, 400) if kind == "typo" else paraphrases(half))[::4]
     model = MiniLM()
     found = sum(verdict(pair.a, pair.b, _cosine(model, pair)).near for pair in pairs)
     assert found >= len(pairs) * floor

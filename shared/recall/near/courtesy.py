@@ -22,7 +22,8 @@ _TALK = [
     for phrase in (
         "hi there|hello there|hey there|hi|hello|hey|greetings|good morning|good afternoon|good evening|good day|"
         "dear assistant|excuse me|sorry to bother you but|sorry to bother you|quick question|just curious|ok so|"
-        "okay so|ok|okay|so|well|um|hmm|thanks|thank you|i have a question|i have a quick question|one quick question|btw|"
+        "okay so|ok|okay|so|well|um|hmm|thanks|thank you|i have a question|i have a quick question|"
+        "one quick question|btw|"
         "by the way"
     ).split("|")
 ]

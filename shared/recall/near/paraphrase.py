@@ -43,9 +43,9 @@ _OPENERS = [
     (r"^ what exactly (is|are) ", r" what \1 "),
     (r"^ what does (?P<w>\S+(?: \S+)?) mean $", r" MEANING \g<w> "),
     (r"^ what is (?:the meaning of|meant by) (?:the (?:word|term) )?(?P<w>\S+(?: \S+)?) $", r" MEANING \g<w> "),
-    (r"^ (?:explain|describe|tell me|what are|what is) ?(?:the )?differences? between (?P<a>.+?) and ", r" DIFFER \g<a> and "),
-    (r"^ how (?:does|do) (?P<a>.+?) differ from ", r" DIFFER \g<a> and "),
-    (r"^ how (?:is|are) (?P<a>.+?) different from ", r" DIFFER \g<a> and "),
+    (r"^ (?:explain|describe|tell me|what are|what is) ?(?:the )?differences? between (?P<a>(?:(?! and ).)+?) and ", r" DIFFER \g<a> and "),
+    (r"^ how (?:does|do) (?P<a>(?:(?! and ).)+?) differ from ", r" DIFFER \g<a> and "),
+    (r"^ how (?:is|are) (?P<a>(?:(?! and ).)+?) different from ", r" DIFFER \g<a> and "),
     (r"^ (?:explain|describe)(?: to me)? (?=\S)", " EXPLAIN "),
     (r"^ (?:tell me|i want to know|i would like to know|i want to learn|i would like to learn|teach me|what can you tell me) about ", " EXPLAIN "),
     (r"^ (?:give|write|provide|i need|i would like)(?: me)? an explanation of ", " EXPLAIN "),
@@ -97,11 +97,11 @@ _TWINS = dict(
     purchase=buy purchasing=buying commence=begin start=begin starts=begins starting=beginning repair=fix
     repairing=fixing children=kids child=kid automobile=car automobiles=cars movie=film movies=films picture=photo
     pictures=photos big=large bigger=larger biggest=largest fast=quick rapidly=quickly methods=ways kinds=types sorts=types kind=type major=main
-    present=gift presents=gifts telephone=phone telephones=phones enhance=improve enhancing=improving decrease=reduce
+    telephone=phone telephones=phones enhance=improve enhancing=improving decrease=reduce
     decreasing=reducing assist=help obtain=get choose=select construct=build constructing=building easy=simple
     simply=easily hard=difficult well-known=famous renowned=famous happen=occur happens=occurs
     roughly=approximately nearly=almost whole=entire television=tv sick=ill physician=doctor physicians=doctors
-    attorney=lawyer attorneys=lawyers couch=sofa fall=autumn infant=baby infants=babies remove=delete
+    attorney=lawyer attorneys=lawyers couch=sofa infant=baby infants=babies remove=delete
     removing=deleting novice=beginner novices=beginners inexpensive=cheap intelligent=smart wonderful=marvelous
     bicycle=bike bicycles=bikes refrigerator=fridge examination=exam examinations=exams demonstrate=show
     via=through perhaps=maybe attempt=try responses=replies firm=company firms=companies tv's=television's
