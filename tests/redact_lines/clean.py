@@ -61,7 +61,7 @@ def clean() -> tuple[str, ...]:
             f"ISBN 978-{digits(1)}-{digits(4)}-{digits(4)}-{digits(1)}",
             f"ts={1_600_000_000 + chance.randint(0, 10**8)} level=info",
             f"epoch {1_600_000_000_000 + chance.randint(0, 10**11)} ms",
-            f"upgrade to version {chance.randint(1, 20)}.{chance.randint(0, 20)}.{chance.randint(0, 30)}.{chance.randint(0, 99)}",
+            f"upgrade to version {digits(1)}.{digits(2)}.{digits(1)}.{digits(2)}",
             f"id {uuid.UUID(int=bits, version=4)}",
             f"commit {sha1(str(bits).encode()).hexdigest()}",  # what git prints
             f"sha256:{sha256(str(bits).encode()).hexdigest()}",

@@ -45,51 +45,39 @@ def _put(chance: random.Random, label: str, value: str, type_: str, way: str = "
     return Line(head + value + after, len(head), len(head) + len(value), type_, way)
 
 
+_MADE: tuple[tuple[str, int, values.Make, tuple[str, ...]], ...] = (
+    ("CARD", 90, values.card, ("", "card", "My card number is", "Kreditkarte:", "Visa", "卡号")),
+    ("IBAN", 60, values.iban, ("", "IBAN", "IBAN:", "Mein Konto:", "Transfer to")),
+    ("SSN", 30, values.ssn, ("", "SSN", "My social security number is", "SSN:")),
+    ("JWT", 25, values.jwt, ("", "jwt", "session")),
+    ("NATIONAL_ID", 10, values.aadhaar, ("", "Aadhaar")),
+)
+_LISTED: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("EMAIL", values.EMAILS, ("", "write to", "E-Mail:", "contact", "邮箱 ")),
+    ("IP", values.IPS, ("", "server", "from", "The host is")),
+    (
+        "PASSPORT",
+        values.PASSPORTS,
+        ("Passport:", "My passport number is", "Reisepass Nr.", "pasaporte", "护照号码"),
+    ),
+)
+
+
 def _plain(chance: random.Random) -> Iterator[Line]:
-    for _ in range(90):
-        yield _put(
-            chance,
-            chance.choice(("", "card", "My card number is", "Kreditkarte:", "Visa", "卡号")),
-            values.card(chance),
-            "CARD",
-        )
-    for _ in range(60):
-        yield _put(
-            chance,
-            chance.choice(("", "IBAN", "IBAN:", "Mein Konto:", "Transfer to")),
-            values.iban(chance),
-            "IBAN",
-        )
-    for _ in range(30):
-        yield _put(
-            chance,
-            chance.choice(("", "SSN", "My social security number is", "SSN:")),
-            values.ssn(chance),
-            "SSN",
-        )
-    for address in values.EMAILS:
-        for label in ("", "write to", "E-Mail:", "contact", "邮箱 "):
-            yield _put(chance, label, address, "EMAIL")
-    for address in values.IPS:
-        for label in ("", "server", "from", "The host is"):
-            yield _put(chance, label, address, "IP")
-    for _ in range(25):
-        yield _put(chance, chance.choice(("", "jwt", "session")), values.jwt(chance), "JWT")
-    for code in values.PASSPORTS:
-        for label in ("Passport:", "My passport number is", "Reisepass Nr.", "pasaporte", "护照号码"):
-            yield _put(chance, label, code, "PASSPORT")
-    for numbers in values.PHONES.values():
-        for number in numbers:
-            for label in chance.sample(values.PHONE_WORDS, 2):
-                yield _put(chance, label, number, "PHONE")
-            if number.startswith("+"):
-                yield _put(chance, "", number, "PHONE")
+    for type_, times, make, labels in _MADE:
+        for _ in range(times):
+            yield _put(chance, chance.choice(labels), make(chance), type_)
+    for type_, found, labels in _LISTED:
+        for value in found:
+            yield from (_put(chance, label, value, type_) for label in labels)
     for codes, words in values.NATIONAL.values():
         for code in codes:
-            for word in words:
-                yield _put(chance, word, code, "NATIONAL_ID")
-    for _ in range(10):
-        yield _put(chance, chance.choice(("Aadhaar", "")), values.aadhaar(chance), "NATIONAL_ID")
+            yield from (_put(chance, word, code, "NATIONAL_ID") for word in words)
+    for number in (number for numbers in values.PHONES.values() for number in numbers):
+        two = chance.sample(values.PHONE_WORDS, 2)
+        yield from (_put(chance, label, number, "PHONE") for label in two)
+        if number.startswith("+"):
+            yield _put(chance, "", number, "PHONE")
 
 
 def _secrets(chance: random.Random) -> Iterator[Line]:

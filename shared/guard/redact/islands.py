@@ -6,6 +6,7 @@ one that has the whole text does: the streaming law holds by construction.
 """
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 
 LOOK_BACK = 64
@@ -25,10 +26,10 @@ LABEL = re.compile(
     re.IGNORECASE,
 )
 _HINTS = (
-    "dot", "punkt", "punto", "ponto", "arroba", "pass", "pwd", "pw", "secret", "token", "key", "credential", "bearer",
-    "basic", "contrase", "clave", "kennwort", "senha", "wachtwoord", "haslo", "sk-", "ak-", "as-", "akia", "asia", "aiza", "://",
-    "cookie", "webhook", "authoriz", "sifre", "losenord", "adgangskode", "salasana", "heslo", "jelsz", "parola", "pin",
-    "-----begin", "eyj",
+    "dot", "punkt", "punto", "ponto", "arroba", "pass", "pwd", "pw", "secret", "token", "key",
+    "credential", "bearer", "basic", "contrase", "clave", "kennwort", "senha", "wachtwoord", "haslo",
+    "sk-", "ak-", "as-", "akia", "asia", "aiza", "://", "cookie", "webhook", "authoriz", "sifre",
+    "losenord", "adgangskode", "salasana", "heslo", "jelsz", "parola", "pin", "-----begin", "eyj",
 )  # fmt: skip
 """What islands without a digit or an @ begin with. Every label has one of these in it."""
 _FOREIGN_HINTS = (
@@ -48,7 +49,7 @@ _DIGIT = re.compile(r"[0-9@⟦]")
 _STICKY = re.compile(
     rf"[\[({{<]*(?:{_AT}|{_DOT}|@|\.)[\])}}>]*|[\[\](){{}}<>]+|[@.]\S*|ext\.?|=+|:", re.IGNORECASE
 )
-_STICKY_WORDS = ("at", "ät", "arroba", "dot", "punkt", "punto", "ponto", "point", "ext.")
+_STICKY_WORDS = ("at", "ät", "arroba", "dot", "punkt", "punto", "ponto", "point", "ext", "ext.")
 _JOINER = re.compile(r"\W{0,2}(?:[A-Z]{1,6}|\w)\W{0,3}|\W{1,3}")
 _WORD = re.compile(r"[^ \n]+")
 _WORD_BEFORE_PEM = re.compile(r"(?:(?!-----BEGIN)[^ \n])+|-----BEGIN")
@@ -72,37 +73,56 @@ class Island:
 class Starts:
     """Where islands of a text can begin, asked from left to right."""
 
-    __slots__ = ("_low", "_next", "_quick", "_text", "labels")
+    __slots__ = ("_quick", "_size", "_spots", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._low = low = text.lower()
+        self._size = len(text)
+        self._quick = -1
+        low = text.lower()
         hints = [hint for hint in _HINTS if hint in low]
         if not text.isascii():
             hints += [hint for hint in _FOREIGN_HINTS if hint in low]
-        self._next = dict.fromkeys(hints, -1)
-        self._quick = -1
-        self.labels = bool(hints)
+        self._spots: list[int] = []
+        for hint in hints:
+            place = low.find(hint)
+            while place >= 0:
+                self._spots.append(place)
+                place = low.find(hint, place + 1)
+        self._spots.sort()
+
+    @property
+    def labels(self) -> bool:
         """Whether the text can hold labels and keys at all."""
+        return bool(self._spots)
 
     @property
     def quiet(self) -> bool:
         """Whether the text holds nothing at all that could begin a find: a few microseconds."""
-        return not self.labels and _LOUD.search(self._text) is None
+        return not self._spots and _LOUD.search(self._text) is None
 
     def after(self, start: int) -> int:
         """The first place from `start` on, -1 where there is none."""
-        size = len(self._text)
         if self._quick < start:
             hit = _QUICK.search(self._text, start)
-            self._quick = hit.start() if hit else size
+            self._quick = hit.start() if hit else self._size
         first = self._quick
-        for hint, place in self._next.items():
-            if place < start:
-                found = self._low.find(hint, start)
-                self._next[hint] = place = size if found < 0 else found
-            first = min(first, place)
-        return first if first < size else -1
+        if self._spots:
+            index = bisect_left(self._spots, start)
+            if index < len(self._spots):
+                first = min(first, self._spots[index])
+        return first if first < self._size else -1
+
+    def labelled(self, start: int, end: int) -> bool:
+        """Whether the word there names a secret."""
+        if not self._spots:
+            return False
+        index = bisect_left(self._spots, start)
+        return (
+            index < len(self._spots)
+            and self._spots[index] < end
+            and LABEL.search(self._text, start, end) is not None
+        )
 
 
 def following(text: str, start: int, final: bool, starts: Starts) -> Island | int:
@@ -114,15 +134,15 @@ def following(text: str, start: int, final: bool, starts: Starts) -> Island | in
         return Island(hit, len(text), pem=True)
     first = _word_start(text, hit, start)
     begin = _joined_before(text, first, start)
-    return _grown(text, begin, first, final, starts.labels)
+    return _grown(text, begin, first, final, starts)
 
 
-def _grown(text: str, begin: int, first: int, final: bool, labels: bool) -> Island | int:
+def _grown(text: str, begin: int, first: int, final: bool, starts: Starts) -> Island | int:
     word_of = _WORD_BEFORE_PEM if PEM in text else _WORD
     word = word_of.match(text, first)
     if word is None:
         return first
-    open_for = _reach(word.group(), 0, labels)
+    open_for = _reach(word, 0, starts)
     size = len(text)
     while True:
         end = word.end()
@@ -144,24 +164,29 @@ def _grown(text: str, begin: int, first: int, final: bool, labels: bool) -> Isla
             unsure = following_word.end() == size and not final and _may_join(ahead, word.group())
             return begin if unsure else Island(begin, end)
         word = following_word
-        open_for = _reach(word.group(), open_for, labels)
+        open_for = _reach(word, open_for, starts)
 
 
-def _reach(word: str, open_for: int, labels: bool) -> int:
+def _reach(hit: re.Match[str], open_for: int, starts: Starts) -> int:
     """How many more words belong to the island after this one."""
-    if labels and LABEL.search(word):
+    if starts.labelled(hit.start(), hit.end()):
         return 6
-    if _DIGIT.search(word):
+    word = hit.group()
+    if not word.isalpha() and _DIGIT.search(word):
         return max(open_for - 1, 3 if _LENGTHY.search(word) else 1)
     return max(open_for - 1, 1 if _sticky(word) else 0)
 
 
 def _short(word: str) -> bool:
     """A word that others go on from: a sign, a group of capitals."""
+    if word.isalpha():
+        return len(word) == 1 or (len(word) < 7 and word.isupper())
     return len(word) <= 10 and _JOINER.fullmatch(word) is not None
 
 
 def _sticky(word: str) -> bool:
+    if word.isalpha():
+        return len(word) < 7 and word.lower() in _STICKY_WORDS
     return (len(word) < 12 and _STICKY.fullmatch(word) is not None) or word[0] in "@."
 
 

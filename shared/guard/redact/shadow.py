@@ -6,6 +6,7 @@ pieces joined, and a stream can be folded as it comes.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _SPACES = "\t\r\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -39,10 +40,11 @@ _FOLDS = {
     "\u212a": "K",
     **dict.fromkeys(_STOPS, " "),
 }
-_TABLE = str.maketrans(_FOLDS)
-_DROP = re.compile(f"[{_IGNORED}]")
 _SPACE = re.compile(f"[{_SPACES}]")
-_ODD = re.compile(f"[{_IGNORED}{_SPACES}{''.join(map(re.escape, _FOLDS))}]")
+_EVERY = [chr(code) for code in (*range(0xAD, 0xFFF9), *range(0xE0000, 0xE1000))]
+_DROP = frozenset(filter(re.compile(f"[{_IGNORED}]").match, _EVERY))
+_ODD = _DROP | frozenset(_FOLDS) | frozenset(filter(_SPACE.match, map(chr, range(0x3001))))
+"""Every code point whose shadow is not itself. A set, for a text has few signs that differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,23 @@ class Shadow:
     """`text` is what is searched; `at[i]` is where its i-th code point stands in the original, None: at i itself."""
 
     text: str
-    at: tuple[int, ...] | None = None
+    at: Sequence[int] | None = None
 
 
 def fold(text: str) -> Shadow:
     """The shadow of a text; of plain text the text itself."""
     if text.isascii():
         return Shadow(text if text.isprintable() or not _SPACE.search(text) else _SPACE.sub(" ", text))
-    if not _ODD.search(text):
+    odd = _ODD.intersection(text)
+    if not odd:
         return Shadow(text)
-    if not _DROP.search(text):
-        return Shadow(_SPACE.sub(" ", text).translate(_TABLE))
-    at = tuple(index for index, sign in enumerate(text) if not _DROP.match(sign))
-    return Shadow(_SPACE.sub(" ", _DROP.sub("", text)).translate(_TABLE), at)
+    at: list[int] | None = None
+    if not odd.isdisjoint(_DROP):
+        at = [place for place, sign in enumerate(text) if sign not in _DROP]
+        text = "".join([text[place] for place in at])
+        odd -= _DROP
+    if len(odd) > 8:
+        return Shadow(text.translate({ord(sign): _FOLDS.get(sign, " ") for sign in odd}), at)
+    for sign in odd:
+        text = text.replace(sign, _FOLDS.get(sign, " "))
+    return Shadow(text, at)
