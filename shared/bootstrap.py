@@ -123,6 +123,8 @@ class Services:
         self._client = open_client()
         for name, upstream in self.settings.upstreams.items():
             self.providers[name] = HttpProvider(self._client, upstream.base_url, upstream.api_key)
+        if self.settings.cache:
+            self.recalled.warm()
 
     async def close(self) -> None:
         """Hand running documents over and let go of every connection."""

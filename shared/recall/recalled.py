@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -30,6 +31,7 @@ from shared.recall.broadcast import Broadcast
 from shared.recall.following import Follower
 from shared.recall.lookup import Hit, Lookup
 from shared.recall.naming import Named, Naming
+from shared.recall.near.words import is_word
 from shared.recall.serving import servable, served, stored
 
 _TRIES = 5
@@ -54,7 +56,7 @@ class Recalled:
     """Providers that are simulated: what was made up is never served once a real one answers."""
     _before: dict[tuple[TraceId, SpanId], int] = field(default_factory=dict)
     """Legs of a call before those of the models proper."""
-    _storing: set["asyncio.Task[None]"] = field(default_factory=set)
+    _storing: set["asyncio.Task[Any]"] = field(default_factory=set)
 
     def stream(self, call: Call) -> AsyncGenerator[LegItem, None]:
         """See `ports.models.Models.stream`."""
@@ -76,6 +78,12 @@ class Recalled:
                 task = asyncio.create_task(self._store(found, row), name="store an answer")
                 self._storing.add(task)
                 task.add_done_callback(self._storing.discard)
+
+    def warm(self) -> None:
+        """Load the word list of near hits, behind everybody's back: the first question must not wait for it."""
+        task = asyncio.create_task(asyncio.to_thread(is_word, "a"), name="word list")
+        self._storing.add(task)
+        task.add_done_callback(self._storing.discard)
 
     async def close(self) -> None:
         """Finish what is being stored; leave all flights."""
