@@ -30,6 +30,7 @@ pytestmark = pytest.mark.xdist_group("up")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     """A ChatSmart whose home is `.chatsmart` of its working directory, as for a reader of the README."""
     folder = tmp_path_factory.mktemp("readme")
+    (folder / "examples").symlink_to(ROOT / "examples")
     with started(folder / ".chatsmart", cwd=folder) as running:
         yield running
 
