@@ -50,10 +50,10 @@ _WORDS: dict[Said, str] = {
         """,
     "phone": """
         tel telephone* telefon* teléfono* teléf* téléphon* telef telefoon* phone* call calls called
-        calling mobile* móvil movil cell cellulare cellular cellphone fax whatsapp sms text texted ring
-        dial reach handy* rufnummer anruf* ruf rufe rufen portable appel* joindre llam* llám* chiam*
+        calling mobile* móvil movil cell cellulare cellular cellphone fax whatsapp sms ring
+        dial handy* rufnummer anruf* ruf rufe rufen portable appel* joindre llam* llám* chiam*
         ligue ligar celular telemóvel telemovel bel bellen puh* tlf komórk* komork* zadzwo* hotline gsm
-        signal viber contact voicemail numara* cep mobitel mob extension ph тел* звон* позвон* номер*
+        viber contact voicemail numara* cep mobitel mob ph тел* звон* позвон* номер*
         моб* τηλ* κινητό sđt phones landline mobil* telefax
         """,
 }
@@ -71,7 +71,7 @@ _PHRASES: dict[Said, tuple[str, ...]] = {
         "trace id", "article id", "build id", "event id", "message id", "run id", "job id", "transaction id",
         "identifiant de", "part no", "order number", "order no", "tracking number", "serial number", "case number",
     ),
-    "phone": ("whats app", "điện thoại", "call me", "text me", "reach me"),
+    "phone": ("whats app", "điện thoại", "text me", "texted me", "reach me", "text us"),
 }  # fmt: skip
 _UNSPACED = re.compile(
     r"(?P<other>订单|单号|訂單|注文|送り状|주문|[$€£¥]\Z)|(?P<passport>护照|護照|パスポート|旅券|여권|جواز)"

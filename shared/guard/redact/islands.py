@@ -19,7 +19,7 @@ _BACK = 128
 _AT = r"at|ät|arroba"
 _DOT = r"dot|punkt|punto|ponto|point"
 LABEL = re.compile(
-    r"pass(?:w|wd|wor[dt]|phrase|code|e\b|ord)|\bpw\b|pwd|secret|token|key\b|key[\"']?[:=]|_key|credential"
+    r"\bpass\b|pass(?:w|wd|wor[dt]|phrase|code|e\b|ord)|\bpw\b|pwd|secret|token|key\b|key[\"']?[:=]|_key|credential"
     r"|bearer|basic|"
     r"contrase|clave|kennwort|senha|wachtwoord|has[lł]o|парол|密[码碼]|パスワード|비밀번호|[sş]ifre|l[oö]senord|"
     r"adgangskode|salasana|heslo|jelsz[oó]|parola|cookie|webhook|\bpin\b|κωδικ|كلمة|पासवर्ड|authoriz",

@@ -322,6 +322,8 @@ def _always(code: str) -> bool:
     return varied(code)
 
 
+_UNCHECKED = re.compile(r"\d{7,10}|\d{1,3}(?:\.\d{3}){2,3}")
+"""How numbers are written that have no check."""
 _ANY = re.compile(r".*", re.DOTALL)
 _BARE = {name: re.compile(shape) for name, shape in {
     "cpf": r"\d{3}\.\d{3}\.\d{3}-\d\d", "cnpj": r"\d\d\.\d{3}\.\d{3}/\d{4}-\d\d",
@@ -407,6 +409,8 @@ _add("RU", _nine(12), _inn)
 def national(code: str, skeleton: str, raw: str, told: bool) -> bool:
     """Whether this is somebody's number. `raw` is its spelling, `told` whether a word says that it is one."""
     for rule in RULES.get(skeleton, ()):
+        if rule.holds is _always and not _UNCHECKED.fullmatch(raw):
+            continue
         if (told or (rule.bare and rule.bare.fullmatch(raw))) and rule.holds(code):
             return True
     return False

@@ -246,7 +246,7 @@ def _shaped(window: _Window) -> Found | None:
 def _told(window: _Window) -> Found | None:
     """Numbers that are what the words around say."""
     code, digits, start, stop = window.code, window.code.isdigit(), window.start, window.stop
-    said = window.said if digits else said_before(window.text, start)
+    said = said_before(window.text, start)
     if said == "ssn" and len(code) == 9 and digits and _SSN.fullmatch(code):
         return Found(start, stop, "SSN")
     if said == "passport" and _PASSPORT.fullmatch(code) and stop - start <= len(code) + 2:
@@ -257,7 +257,7 @@ def _told(window: _Window) -> Found | None:
             return Found(start, _closed(window), "NATIONAL_ID")
     if said == "card" and digits and 13 <= len(code) <= 19 and luhn(code) and varied(code):
         return Found(start, stop, "CARD")
-    if said == "phone" and digits and weak(window.raw, code):
+    if digits and window.said == "phone" and weak(window.raw, code):
         return _phone(window, _opened(window))
     return None
 
@@ -276,7 +276,13 @@ def _dialled(window: _Window) -> int | None:
     if begin and text[begin - 1] == "+":
         spelled = text[window.start : window.stop].replace("(0)", "")
         return begin - 1 if international("".join(filter(str.isdigit, spelled))) else None
-    if code.startswith("00") and code[2:3] != "0" and len(code) >= 11 and window.raw != code and window.loose:
+    if (
+        code.startswith("00")
+        and code[2:3] != "0"
+        and len(code) >= 11
+        and window.loose
+        and window.said != "other"
+    ):
         return window.start if international(code[2:]) else None
     return None
 

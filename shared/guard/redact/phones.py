@@ -56,9 +56,8 @@ def strong(raw: str, digits: str) -> bool:
 
 def weak(raw: str, digits: str) -> bool:
     """Whether a number may be one where words say so."""
-    return (
-        6 <= len(digits) <= 13
-        and len(set(digits)) > 1
-        and "/" not in raw[1:-4]
-        and raw.count(".") in (0, 2, 3, 4)
-    )
+    if not 7 <= len(digits) <= 13 or len(set(digits)) == 1:
+        return False
+    if raw == digits and digits.endswith("0000"):
+        return False
+    return "/" not in raw[1:-4] and raw.count(".") in (0, 2, 3, 4)

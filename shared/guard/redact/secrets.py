@@ -71,7 +71,7 @@ _NAMES = (
 )
 _ASSIGNED = re.compile(
     rf"(?<![A-Za-z]){_NAMES}(?:[\"'`]|\*\*)?(?: ?\([^()\n]{{1,20}}\))?(?P<sign> ?(?::=|=>|[:=])(?:\*\*)? ?\n? ?"
-    r"|(?: (?:for|to|of) [\w.\-]+(?: [\w.\-]+)?)? (?:is|was|ist|es|est|è|é|jest|är|er|on|это|to|war|lautet"
+    r"|(?: (?:for|to|of) [\w.\-]+(?: [\w.\-]+)?)? (?:is|was|ist|es|est|è|é|jest|är|er|on|это|war|lautet"
     r"|:)(?: now)?:? |是：?:?|は|为|为:|: )"
     r"(?:(?P<quote>[\"'`])(?P<quoted>[^\"'`\n]{3,120})(?P=quote)|(?P<bare>[^\s\"'`<>⟦]{3,300}))",
     re.IGNORECASE,
@@ -79,7 +79,7 @@ _ASSIGNED = re.compile(
 _BEARER = re.compile(
     r"\b(?:Bearer|Token|Basic|ApiKey|Digest)\s+(?P<bare>[A-Za-z0-9_\-.~+/=:]{8,4000})", re.IGNORECASE
 )
-_PAIR = re.compile(r"(?:-u|--user|-p|--password)[ =]?(?P<bare>[^\s:'\"]{1,40}:[^\s'\"]{3,100})")
+_PAIR = re.compile(r"(?<!\S)(?:-u|--user|-p|--password)[ =](?P<bare>[^\s:'\"]{1,40}:[^\s'\"]{3,100})")
 _NOT_VALUES = re.compile(
     r"(?:required|incorrect|invalid|wrong|expired|missing|correct|reset|changed|stored|hashed|encrypted"
     r"|optional|none|null|"
@@ -97,6 +97,9 @@ _NOT_VALUES = re.compile(
     re.IGNORECASE,
 )
 
+_NO_PASSWORDS = ("key", "token", "secret", "credential", "credentials", "webhook", "clave", "code")
+"""Labels of what machines make: a word behind one of them is no secret."""
+_IN_CODE = re.compile(r"[A-Za-z_][\w.]*[(\[].*|[a-z_]+(?:\.[a-z_]+)+|[a-z]+(?:_[a-z]+)+", re.DOTALL)
 _SENTENCE = re.compile(r",? (?!and |y |und |et )[^\W\d_]+")
 """A word goes on behind a word: what follows the label is a sentence."""
 
@@ -156,14 +159,15 @@ def entropy(value: str) -> float:
 
 def _telling(hit: re.Match[str], value: str) -> bool:
     """Whether what is assigned is a secret and not a word of a sentence or a name in code."""
-    sign, name = hit.group("sign").strip(), hit.group().lower()
-    strong = "=" in sign or ":" in sign
-    key = name.startswith(("key", "pin", "token", "webhook", "clave"))
-    if name.startswith("pin"):
+    sign = hit.group("sign")
+    label = hit.string[hit.start() : hit.start("sign")].lower().rstrip("\"'`*) ")
+    if label.endswith("pin"):
         return value.isdigit() and 4 <= len(value) <= 8
-    if key:
-        return len(value) >= 8 and _mixed(value) and any(map(str.isdigit, value))
-    if strong:
+    if sum(map(str.isalnum, value)) < 3 or _IN_CODE.fullmatch(value):
+        return False
+    if label.endswith(_NO_PASSWORDS):
+        return len(value) >= 8 and _mixed(value) and (any(map(str.isdigit, value)) or entropy(value) > 3.6)
+    if "=" in sign or ":" in sign or "：" in sign:
         return not value.isalpha() or (len(value) >= 5 and not _SENTENCE.match(hit.string, hit.end()))
     return len(value) >= 6 and _mixed(value)
 
