@@ -216,3 +216,39 @@ async def test_a_document_asked_for_twice_is_written_once(house: House) -> None:
         assert (replay["identical"], replay["drift"]) == (True, "")
         again = (await client.post(f"/v1/documents/{second['id']}/rerun", json={})).json()
         assert again["cost_micros"] > 0
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ("Please, can you tell me how tall the tower in {0} is? Thank you!", "near"),
+        ("Can you tell me how tall the towre in {0} is?", "near"),
+        ("Can you tell me how tall the tower in {0} was?", "miss"),
+        ("Can you tell me how tall the tower near {0} is?", "miss"),
+        ("Can you tell me how tall the tower in {0} is not?", "miss"),
+    ],
+)
+async def test_the_same_in_other_words_is_near(house: House, other: str, said: str) -> None:
+    """Politeness and a slip of the hand ask the same; a word that matters does not."""
+    town = "Springfield"
+    async with house.client() as client:
+        first = await client.post(CHAT, json=question(f"Can you tell me how tall the tower in {town} is?"))
+        await stored(house)
+        again = await client.post(CHAT, json=question(other.format(town)))
+    assert (told(first), told(again)) == ("miss", said)
+    if said == "near":
+        assert again.json()["choices"] == first.json()["choices"]
+        assert again.headers["x-chatsmart-cost-micros"] == "0"
+
+
+async def test_a_policy_decides_which_tiers_there_are(house: House) -> None:
+    """`exact` serves no other wording, `off` nothing at all."""
+    texts = ("How tall is the tower in Springfield?", "Please, how tall is the tower in Springfield?")
+    async with house.client() as client:
+        for tier, said in (("exact", ["miss", "miss", "hit"]), ("off", ["miss", "miss", "miss"])):
+            await client.put("/v1/policy", json={"cache": {"tier": tier, "seconds": 60}})
+            found = []
+            for text in (texts[0], texts[1], texts[0]):
+                found.append(told(await client.post(CHAT, json=question(text))))
+                await stored(house)
+            assert found == said
