@@ -1,6 +1,7 @@
 """What is found, what is left alone, what stands in its place."""
 
 import json
+from time import process_time
 
 import pytest
 
@@ -111,3 +112,32 @@ def test_a_token_longer_than_an_island_is_hidden_whole() -> None:
     """A JWT of 6,000 signs is one find."""
     token = "eyJhbGciOiJIUzI1NiJ9.eyJ" + "aB3" * 2000 + ".sig_-nature123"
     assert hidden(f"use {token} now").text == "use ⟦JWT_1⟧ now"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "1 ",
+        "sk-",
+        "eyJ",
+        "http://a:",
+        "a@",
+        "a [at] ",
+        "a dot ",
+        "1.1.1.1.",
+        "password: ",
+        "-----BEGIN PRIVATE KEY-----",
+        "⟦",
+        "(1",
+    ],
+)
+def test_no_text_is_slow_to_read(piece: str) -> None:
+    """Twice the text takes about twice the time, also where everything in it could begin a find."""
+
+    def seconds(size: int) -> float:
+        text = (piece * size)[:size]
+        begun = process_time()
+        find(text)
+        return process_time() - begun
+
+    assert min(seconds(64_000) for _ in range(2)) < 0.1 + 6 * min(seconds(16_000) for _ in range(2))

@@ -139,7 +139,7 @@ def following(text: str, start: int, final: bool, starts: Starts) -> Island | in
 
 def _grown(text: str, begin: int, first: int, final: bool, starts: Starts) -> Island | int:
     word_of = _WORD_BEFORE_PEM if PEM in text else _WORD
-    word = word_of.match(text, first)
+    word = word_of.match(text, first, first + LIMIT + 1)
     if word is None:
         return first
     open_for = _reach(word, 0, starts)
@@ -156,7 +156,7 @@ def _grown(text: str, begin: int, first: int, final: bool, starts: Starts) -> Is
             return Island(begin, end)
         if after == size:
             return begin
-        following_word = word_of.match(text, after)
+        following_word = word_of.match(text, after, after + LIMIT + 1)
         if following_word is None or following_word.group() == PEM:
             return Island(begin, end)
         ahead = following_word.group()
@@ -218,7 +218,7 @@ def _word_start(text: str, inside: int, floor: int) -> int:
 def _joined_before(text: str, first: int, floor: int, sticks: bool | None = None) -> int:
     """Where the words begin that belong to the one at `first`, going back at most 128 code points."""
     least = max(floor, first - _BACK)
-    word = _WORD.match(text, first)
+    word = _WORD.match(text, first, first + 16)
     sticky = _sticky(word.group()) if sticks is None and word else bool(sticks)
     begin = first
     while begin > least:
