@@ -145,7 +145,7 @@ async def _create(keys: PostgresKeys, demo: ApiKey, digest: bytes) -> bool:
 def _kept(path: Path, make: Callable[[], str]) -> str:
     """A line that is made once, in a file that only its owner reads."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     if not path.exists():
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(make() + "\n")

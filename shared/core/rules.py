@@ -26,7 +26,7 @@ documents   finished documents
 Blocked = Literal["refuse", "mask"]
 """What becomes of an answer that holds what it must not: it ends with an error, or the words are masked."""
 DATA_CLASSES: frozenset[str] = frozenset(get_args(DataClass))
-REDACTABLE = frozenset("EMAIL PHONE CARD IBAN SSN NATIONAL_ID PASSPORT IP JWT SECRET DOB ACCOUNT".split())
+REDACTABLE = frozenset("EMAIL PHONE CARD IBAN SSN NATIONAL_ID PASSPORT IP JWT SECRET".split())
 """Types of what can be redacted; the engine finds these and no others."""
 EVERYTHING = frozenset({"*"})
 """All of them, those of a later release too."""

@@ -142,7 +142,7 @@ def test_what_cannot_be_is_refused_by_name(part: dict[str, Any], param: str) -> 
 
 def test_an_unknown_name_is_told_those_that_there_are() -> None:
     """Types and classes of data."""
-    with pytest.raises(BadRequest, match=r"'EMAILS', which is no type; there are: \*, ACCOUNT, .*EMAIL"):
+    with pytest.raises(BadRequest, match=r"'EMAILS', which is no type; there are: \*, CARD, .*EMAIL"):
         with_parts(NO_RULES, {"redact": ["EMAILS"]})
     with pytest.raises(BadRequest, match=r"'retention.dreams' is unknown; there are: bodies, .*vault"):
         with_parts(NO_RULES, {"retention": {"dreams": 1}})
