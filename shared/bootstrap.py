@@ -70,6 +70,7 @@ from shared.plugins.calling import Stores as PluginStores
 from shared.plugins.desk import Desk as Plugins
 from shared.ports.ledger import Ledger
 from shared.ports.provider import Provider
+from shared.ports.recogniser import Recogniser
 from shared.ports.retention import Expiring
 from shared.ports.vault import Vault
 from shared.recall.fingerprint import Fingerprinter
@@ -269,6 +270,7 @@ def _stores(
         ids=ground.ids,
         house=settings.limits,
         vault=PostgresVault(database, ground.sealer),
+        recogniser=_recogniser(settings),
         keep=recalled.keep if settings.cache else None,
         sources=plugged.find,
         told=plugged.told,
@@ -288,6 +290,7 @@ def _chat(ground: _Ground, stores: Stores) -> Chat:
         house=stores.house,
         settlements=Settlements(stores.ledger),
         vault=stores.vault,
+        recogniser=stores.recogniser,
         keep=stores.keep,
         hedge=ground.settings.hedge,
         simulated=frozenset(name for name, upstream in upstreams.items() if upstream.simulated),
@@ -308,6 +311,15 @@ def _recalled(ground: _Ground) -> Recalled:
     flights = RedisFlights(ground.redis, settings.namespace, answers.epoch)
     simulated = frozenset(name for name, upstream in settings.upstreams.items() if upstream.simulated)
     return Recalled(models, answers, flights, lookup, naming, clock, specs, simulated)
+
+
+def _recogniser(settings: Settings) -> Recogniser | None:
+    """A further recogniser, where the deployment installed one."""
+    if not settings.presidio:
+        return None
+    from shared.adapters.presidio import PresidioRecogniser
+
+    return PresidioRecogniser(settings.presidio)
 
 
 def _plugins(ground: _Ground) -> Plugins:

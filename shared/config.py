@@ -80,6 +80,8 @@ class Settings:
     """A file whose rows replace those of the price book (`shared/models/prices.py`)."""
     regions: Mapping[ProviderName, frozenset[str]] = field(default_factory=dict)
     """Where a provider's models run for this deployment, where that is another place than the catalogue says."""
+    presidio: str = ""
+    """The spaCy model with which Presidio looks for people and places too, or `blank`; empty: it is not asked."""
     plugin_local_hosts: frozenset[str] = frozenset()
     """Hosts that a plugin which was granted them may ask at loopback: for development, never in production."""
     cache: bool = True
@@ -113,6 +115,7 @@ class Settings:
             prices=Path(env["CHATSMART_PRICES"]).expanduser() if env.get("CHATSMART_PRICES") else None,
             hedge=read.switch("CHATSMART_HEDGE"),
             regions=read.regions(),
+            presidio=env.get("CHATSMART_PRESIDIO", ""),
             plugin_local_hosts=read.names("CHATSMART_PLUGIN_LOCAL_HOSTS"),
             cache=read.switch("CHATSMART_CACHE", default=True),
             month_cap_micros=read.positive("CHATSMART_MONTH_CAP_MICROS", cls.month_cap_micros),

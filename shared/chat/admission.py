@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shared.chat import structured
 from shared.chat.order import ChatOrder
 from shared.chat.orders import Served, worst_case
+from shared.core.faults import OverBudget, TooFast
 from shared.core.ids import RunId
 from shared.core.leg import Served as Source
 from shared.core.limit import Charge, Remaining
@@ -25,8 +26,8 @@ class Admission:
     """Lets one chat through, once each way. `remaining` is what the caller's rates still allow."""
 
     __slots__ = (
-        "_desk", "_hiding", "_lock", "_order", "_principal", "_request", "_run", "_served", "_taken", "held",
-        "remaining",
+        "_desk", "_hiding", "_lock", "_order", "_principal", "_refused", "_request", "_run", "_served", "_taken",
+        "held", "remaining",
     )  # fmt: skip
 
     def __init__(
@@ -36,6 +37,7 @@ class Admission:
         self._desk, self._principal, self._order, self._served = desk, principal, order, served
         self._request, self._hiding, self._run = request, hiding, run
         self._taken = False
+        self._refused: OverBudget | TooFast | None = None
         self._lock = asyncio.Lock() if order.n > 1 else None
         self.held = False
         """Whether money was set aside, or may have been: it has to be settled."""
@@ -60,10 +62,17 @@ class Admission:
             worst = self.worst()
             check_run(who, desk.house, worst)
             charges = charges_of(who, desk.house, self._served.tokens, requests=1 if first else 0)
+            if self._refused is not None:
+                raise self._refused
             self.held = self._taken = True
             # A hold whose caller leaves while it is on its way lands before it is released (see the port).
             caps = caps_of(who, desk.house)
-            self.remaining = await desk.ledger.hold(who.tenant, self._run, worst, caps, charges)
+            try:
+                self.remaining = await desk.ledger.hold(who.tenant, self._run, worst, caps, charges)
+            except (OverBudget, TooFast) as fault:
+                # Nothing is held then, and nothing may be released: the run may be held anew at this moment, for less.
+                self.held, self._refused = False, fault
+                raise
         if first and self._hiding.any:
             # Before any placeholder leaves: an answer that can't be read again must not be paid for.
             until = vault_until(who.rules, desk.clock.now())

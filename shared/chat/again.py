@@ -37,8 +37,9 @@ class Retold:
         self.notes: dict[str, Any] = said.get("notes", {})
         self._text: str | None = said.get("text")
         self._fault = _fault(end)
-        self._told = [leg for record in _in_order(tape) for leg in record.legs]
-        self._records = _in_order(tape)
+        # What was declined, and asked in other words then, was told to nobody.
+        self._records = _in_order(tape)[1 if said.get("declined") else 0 :]
+        self._told = [leg for record in self._records for leg in record.legs]
         self.model: str = tape.run.body["model"]
         self.hidden: bool = bool(tape.run.body.get("given", {}).get("hidden"))
         """Whether the answer may hold placeholders."""
@@ -127,8 +128,11 @@ def _was(tape: Tape) -> Usage | None:
 
 def _said(tape: Tape) -> dict[str, Any]:
     """What was told beside the answer, and its text where that was put right before anybody had it."""
-    rows = [row.body["value"] for row in tape.effects.values() if row.body.get("what") == "note"]
-    return dict(rows[-1]) if rows else {}
+    found: dict[str, Any] = {}
+    for row in tape.effects.values():
+        if row.body.get("what") == "note":
+            found |= row.body["value"]
+    return found
 
 
 def _fault(end: Entry) -> Fault | None:

@@ -187,7 +187,9 @@ class Answering:
     async def _one(self, fx: Fx) -> AsyncGenerator[Item, None]:
         prompt, ask = self._order.prompt, partial(self._asked, fx, "")
         if self._principal.rules.when_refused:
-            ask = partial(again_where_refused, ask, self._principal.rules)
+            # For a repeat of the request: what was declined is told to nobody then either.
+            declined = partial(fx.note, "declined", {"declined": True})
+            ask = partial(again_where_refused, ask, self._principal.rules, declined)
         if not structured.wanted(prompt):
             source = ask(prompt)
         elif self._order.stream:

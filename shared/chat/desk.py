@@ -27,6 +27,7 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.ledger import Ledger
 from shared.ports.log import Log
 from shared.ports.models import Models
+from shared.ports.recogniser import Recogniser
 from shared.ports.vault import Vault
 from shared.recall.fingerprint import canonical_prompt
 from shared.runtime.asked import canonical
@@ -55,6 +56,7 @@ class Chat:
     vault: Vault
     keep: Callable[[Sequence[Servable]], None] | None = None
     """Takes answers that may be served again."""
+    recogniser: Recogniser | None = None
     hedge: bool = False
     simulated: frozenset[ProviderName] = frozenset()
     behind: Behind = field(default_factory=Behind)
@@ -77,7 +79,7 @@ class Chat:
         )
 
     async def _opened(self, principal: Principal, order: ChatOrder) -> Answering:
-        hiding = Hiding(principal.rules)
+        hiding = Hiding(principal.rules, more=self.recogniser)
         # What is sent is the canonical text: else an invisible character could put an answer under another's key.
         prompt = hiding.prompt(canonical_prompt(order.prompt))
         order = order if prompt is order.prompt else replace(order, prompt=prompt)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from shared.chat.order import ChatOrder
 from shared.chat.structured import wanted
-from shared.core.chunk import Reasoning, Refusal, Text, ToolCallPart
+from shared.core.chunk import Citation, Reasoning, Refusal, Text, ToolCallPart, Used
 from shared.core.leg import Piece, Restarted, Spliced
 from shared.guard.redact import Restorer
 
@@ -32,7 +32,7 @@ class Outward:
                 case Restarted():
                     self._open.clear()
                     out.append(piece)
-                case Spliced():
+                case Spliced() | Used() | Citation():  # may come with every read: a placeholder goes on after it
                     out.append(piece)
                 case _:
                     out += self.end()

@@ -1,6 +1,6 @@
 """A question that was declined is asked once more, with what the tenant wants said before it."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from shared.chat.structured import Ask
@@ -17,10 +17,10 @@ _DECLINED = ("refusal", "content_filter")
 
 
 async def again_where_refused(
-    ask: Ask, rules: Rules, prompt: Prompt
+    ask: Ask, rules: Rules, declined: Callable[[], None], prompt: Prompt
 ) -> AsyncGenerator[Sequence[Piece], None]:
     """The answer; where the model declines before it has said anything, that to the other request. What it thought
-    until then is shown to nobody."""
+    until then is shown to nobody; `declined` is told before the other is asked."""
     waiting: list[Sequence[Piece]] = []
     answers = declines = False
     try:
@@ -41,6 +41,7 @@ async def again_where_refused(
             raise
         declines = True
     if declines and not answers:
+        declined()
         async with aclosing(ask(when_refused(prompt, rules))) as reads:
             async for read in reads:
                 yield read

@@ -91,7 +91,7 @@ class Documents:
         is its id, where it was promised one."""
         order = permitted(order, principal.rules)
         self._affordable(order)
-        hiding = Hiding(principal.rules)
+        hiding = Hiding(principal.rules, more=self.stores.recogniser)
         order = veiled(order, hiding)
         document = await self._shelved(principal, order, hiding, run)
         self.works.begin(document, order.pipeline, order.given)
@@ -244,7 +244,11 @@ class Documents:
         order = replace(order, pipeline=replace(pipeline, graph=graph), budget=before.budget)
         order = permitted(order, principal.rules)
         tape = await self._tape(principal, run) if swaps else ()
-        hiding = Hiding(principal.rules, await self.stores.vault.marks(principal.tenant, before.id))
+        hiding = Hiding(
+            principal.rules,
+            await self.stores.vault.marks(principal.tenant, before.id),
+            self.stores.recogniser,
+        )
         document = await self._shelved(principal, order, hiding, new, parent=before.id)
         if swaps:
             self.works.vary(document, pipeline, tape, ladders)
@@ -304,7 +308,7 @@ class Documents:
         marks = await stores.vault.marks(document.tenant, document.id)
         await stores.ledger.hold(document.tenant, document.id, Micros(held), caps_of(who, stores.house))
         self.works.callers[document.id] = who
-        self.works.hidings[document.id] = Hiding(rules, marks)
+        self.works.hidings[document.id] = Hiding(rules, marks, self.stores.recogniser)
         if not tape and document.parent is not None:
             raise Conflict("This re-run was lost before it began; ask for it again.")
         if not tape:

@@ -33,6 +33,7 @@ from shared.ports.keys import Keys
 from shared.ports.ledger import Ledger
 from shared.ports.log import Log
 from shared.ports.models import Models
+from shared.ports.recogniser import Recogniser
 from shared.ports.shelf import Document, Shelf
 from shared.ports.vault import Vault
 from shared.runtime.course import Context, Finding
@@ -73,6 +74,7 @@ class Stores:
     ids: Ids
     house: Limits
     vault: Vault
+    recogniser: Recogniser | None = None
     keep: Callable[[Sequence[Servable]], None] | None = None
     """Takes answers that may be served again; None: there is no cache."""
     sources: SourceFinder | None = None

@@ -7,18 +7,24 @@ from typing import Any
 import orjson
 
 from shared.core.prompt import Message, Prompt, ToolCall
-from shared.core.rules import Rules
+from shared.core.rules import EVERYTHING, Rules
 from shared.guard.redact import Names, redact, restore
+from shared.guard.redact.names import PLACEHOLDER
+from shared.ports.recogniser import Recogniser
 
 
 class Hiding:
     """Redacts by a tenant's policy. `marks` grows with what is found; it has to be in the vault before a placeholder
     leaves this process."""
 
-    __slots__ = ("_names", "_types")
+    __slots__ = ("_more", "_names", "_types")
 
-    def __init__(self, rules: Rules, marks: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, rules: Rules, marks: Mapping[str, str] | None = None, more: Recogniser | None = None
+    ) -> None:
+        """`more` finds what our own engine does not look for; it is asked where a policy hides all types."""
         self._types = rules.redact
+        self._more = more if rules.redact >= EVERYTHING else None
         self._names = Names(marks or {})
 
     @property
@@ -33,7 +39,21 @@ class Hiding:
 
     def text(self, text: str) -> str:
         """A text without what is to be hidden."""
-        return redact(text, self._types, self._names).text if self._types and text else text
+        if not (self._types and text):
+            return text
+        found = redact(text, self._types, self._names).text
+        return found if self._more is None else self._further(found, self._more)
+
+    def _further(self, text: str, more: Recogniser) -> str:
+        """A text without what another recogniser finds in it beside our placeholders."""
+        ours = [found.span() for found in PLACEHOLDER.finditer(text)]
+        pieces, last = [], 0
+        for start, end, kind in more.find(text):
+            if start < last or any(start < stop and begin < end for begin, stop in ours):
+                continue
+            pieces += [text[last:start], self._names.mark(kind, text[start:end])]
+            last = end
+        return "".join([*pieces, text[last:]]) if pieces else text
 
     def prompt(self, prompt: Prompt) -> Prompt:
         """A prompt without what is to be hidden; itself where there is nothing."""

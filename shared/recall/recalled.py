@@ -134,10 +134,13 @@ class Recalled:
             self.lookup.served(call, named, hit)
 
     async def _asked(
-        self, call: Call, named: Named, lead: Lead | None, before: int = 0
+        self, call: Call, named: Named, lead: Lead | None, before: int = 0, *, void: bool = False
     ) -> AsyncGenerator[LegItem, None]:
-        """The models proper, told to all who wait for the same. `before` legs of the call are over."""
+        """The models proper, told to all who wait for the same. `before` legs of the call are over; `void` where nobody
+        can go on with what they brought."""
         voice = Broadcast(lead)
+        if void:
+            yield _told(voice, Restarted(1), before)
         reads: list[Batch] = [[Text(call.begun)]] if call.begun else []
         ended: LegEnded | None = None
         landed = False
@@ -191,10 +194,8 @@ class Recalled:
                 break
         for item in follower.leave():
             yield item
-        if follower.any and not follower.text:
-            yield Restarted(follower.legs + 1)
-        again = replace(call, begun=follower.text)
-        async with aclosing(self._asked(again, named, lead, follower.legs)) as items:
+        again, void = replace(call, begun=follower.text), follower.any and not follower.text
+        async with aclosing(self._asked(again, named, lead, follower.legs, void=void)) as items:
             async for item in items:
                 yield item
 

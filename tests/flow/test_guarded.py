@@ -64,7 +64,7 @@ async def test_types_are_removed_from_answers(house: House) -> None:
 
 
 async def test_only_what_is_allowed_is_asked(house: House) -> None:
-    """A choice goes among the models allowed; one that is named and is not is a 403, and so is a step with none left."""
+    """A choice goes among the models allowed; one that is named and is not is a 403; so is a step with none left."""
     await in_force(house, providers=frozenset({"anthropic"}))
     async with house.client() as client:
         for model in ("auto", "auto:cheap", "auto:best"):
