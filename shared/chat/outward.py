@@ -7,7 +7,7 @@ from shared.chat.order import ChatOrder
 from shared.chat.structured import wanted
 from shared.core.chunk import Citation, Reasoning, Refusal, Text, ToolCallPart, Used
 from shared.core.leg import Piece, Restarted, Spliced
-from shared.guard.redact import Restorer
+from shared.guard.redact import Restorer, restore
 
 
 class Outward:
@@ -32,7 +32,9 @@ class Outward:
                 case Restarted():
                     self._open.clear()
                     out.append(piece)
-                case Spliced() | Used() | Citation():  # may come with every read: a placeholder goes on after it
+                case Citation(_, title):
+                    out.append(replace(piece, title=restore(title, self._marks)))
+                case Spliced() | Used():  # usage may come with every read: a placeholder goes on after it
                     out.append(piece)
                 case _:
                     out += self.end()

@@ -31,7 +31,7 @@ from shared.documents.replayed import Replayed, replayed
 from shared.documents.tape import entries_to_json
 from shared.documents.veil import Unveiled, veiled
 from shared.documents.work import BEAT_SECONDS, FIRST_TOKENS, Stores, Works
-from shared.guard.hiding import Hiding
+from shared.guard.hiding import Hiding, shown
 from shared.guard.keeping import vault_until
 from shared.guard.limits import caps_of, charges_of, check_run
 from shared.guard.spend import settle
@@ -47,6 +47,8 @@ _SILENT_SECONDS = 3.0
 """After this long without an event a reader looks whether the document is over."""
 _LAST_POSITION = 2**31
 """Past any event of a run: where the end of one that was given up is told."""
+_WRITTEN = "\N{MATHEMATICAL LEFT WHITE SQUARE BRACKET}MARK_"
+"""How the placeholder begins of a placeholder that its author wrote: nothing is hidden there."""
 _LEAST_OUTPUT = 256
 """Tokens: no step says anything useful in less, so a budget that can't pay for these is refused at once."""
 
@@ -240,15 +242,20 @@ class Documents:
             graph = pipeline.graph.with_ladders(ladders)
         except BadGraph as fault:
             raise BadRequest(fault.message, param="set") from None
-        order = read_order(self.stores.registry, {"pipeline": pipeline.name, "brief": before.given})
-        order = replace(order, pipeline=replace(pipeline, graph=graph), budget=before.budget)
-        order = permitted(order, principal.rules)
-        tape = await self._tape(principal, run) if swaps else ()
-        hiding = Hiding(
-            principal.rules,
-            await self.stores.vault.marks(principal.tenant, before.id),
-            self.stores.recogniser,
+        marks = await self.stores.vault.marks(principal.tenant, before.id)
+        hiding = Hiding(principal.rules, marks, self.stores.recogniser)
+        order = read_order(
+            self.stores.registry, {"pipeline": pipeline.name, "brief": shown(before.given, marks)}
         )
+        order = replace(order, pipeline=replace(pipeline, graph=graph), budget=before.budget)
+        # The policy may hide more by now than it did then.
+        order = veiled(permitted(order, principal.rules), hiding)
+        if swaps and any(not mark.startswith(_WRITTEN) for mark in hiding.marks.keys() - marks.keys()):
+            raise Conflict(
+                "Your policy hides now what this document was written with, so its log can't be gone on with; "
+                "re-run it without 'set'."
+            )
+        tape = await self._tape(principal, run) if swaps else ()
         document = await self._shelved(principal, order, hiding, new, parent=before.id)
         if swaps:
             self.works.vary(document, pipeline, tape, ladders)

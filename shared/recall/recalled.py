@@ -139,14 +139,14 @@ class Recalled:
         """The models proper, told to all who wait for the same. `before` legs of the call are over; `void` where nobody
         can go on with what they brought."""
         voice = Broadcast(lead)
-        if void:
-            yield _told(voice, Restarted(1), before)
         reads: list[Batch] = [[Text(call.begun)]] if call.begun else []
         ended: LegEnded | None = None
         landed = False
         if before:
             self._before[(call.trace, call.span)] = before
         try:
+            if void:
+                yield _told(voice, Restarted(1), before)
             async with aclosing(self.models.stream(call)) as items:
                 async for item in items:
                     if isinstance(item, _TURNS):

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 
 from infra.simulator import Fault
@@ -93,6 +94,30 @@ async def test_a_refusal_is_asked_once_more_in_the_tenants_words(house: House, s
     assert "in general terms" in two
 
 
+@pytest.mark.parametrize("model", ["gpt-6-luna", "gemini-4-argon"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_repeat_knows_nothing_of_what_was_declined(house: House, stream: bool, model: str) -> None:
+    """What is told again out of the log is what the caller got: the second answer."""
+    await in_force(house, when_refused="Answer in general terms.")
+    house.simulator.plan(Fault("refuse"), times=1)
+    asked, headers = question(model=model, stream=stream), {"idempotency-key": uuid4().hex}
+    async with house.client() as client:
+        first = await client.post(CHAT, json=asked, headers=headers)
+        await house.quiet()
+        again = await client.post(CHAT, json=asked, headers=headers)
+    assert len(house.simulator.calls()) == 2
+    assert told(again.text, stream=stream) == told(first.text, stream=stream)
+
+
+def told(answer: str, *, stream: bool) -> list[tuple[str, str, str | None]]:
+    """Text, refusal and ends of an answer."""
+    bodies = [line[6:] for line in answer.splitlines() if line.startswith("data: {")] if stream else [answer]
+    choices = [choice for body in bodies for choice in orjson.loads(body)["choices"]]
+    pieces = [choice["delta" if stream else "message"] for choice in choices]
+    said = ["".join(piece.get(what) or "" for piece in pieces) for what in ("content", "refusal")]
+    return [(said[0], said[1], choice["finish_reason"]) for choice in choices if choice["finish_reason"]]
+
+
 async def test_without_words_for_it_a_refusal_stands(house: House) -> None:
     """Nobody else is asked."""
     house.simulator.plan(Fault("refuse"), times=1)
@@ -133,3 +158,17 @@ async def test_a_short_answer_where_money_is_short(house: House) -> None:
     assert answer.status_code == 200
     (call,) = house.simulator.calls()
     assert "Answer in two sentences." in call.body.decode()
+
+
+async def test_money_is_held_for_a_short_answer_with_a_key(house: House) -> None:
+    """The hold that was refused and the one for less are of the same run: the end of the first is not the second's."""
+    await in_force(house, when_over_budget="Be brief.", cache="off")
+    house.simulator.plan(Fault("pace", tpot_ms=20), times=None)
+    asked = question(model="gpt-6-luna", max_tokens=30_000, stream=True)
+    async with house.client() as client:
+        await client.put("/v1/policy", json={"spend": {"day_micros": 20_000}})
+        headers = {"idempotency-key": uuid4().hex}
+        async with client.stream("POST", CHAT, json=asked, headers=headers) as answer:
+            assert answer.status_code == 200
+            assert (await house.balance()).held > 0
+    assert (await house.quiet()).held == 0

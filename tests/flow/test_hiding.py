@@ -87,7 +87,8 @@ async def test_two_people_share_an_answer_and_read_their_own_names(house: House)
             found.append(await client.post(CHAT, json=asked))
             await house.quiet()
             await asyncio.sleep(0.2)
-    assert [one.headers["x-chatsmart-cache"] for one in found] == ["miss", "hit"]
+    assert found[0].headers["x-chatsmart-cache"] == "miss"
+    assert found[1].headers["x-chatsmart-cache"] in {"hit", "joined"}  # it may not be stored yet
     one, two = (one.json()["choices"][0]["message"]["content"] for one in found)
     assert "ada@example.com" in one
     assert "grace@example.com" in two
@@ -140,3 +141,23 @@ async def test_what_broke_off_is_restored_whole(house: House) -> None:
     assert "[DONE]" in answer.text
     assert "EMAIL_" not in answer.text
     assert "\N{MATHEMATICAL LEFT WHITE SQUARE BRACKET}" not in answer.text
+
+
+async def test_a_rerun_hides_what_the_policy_hides_now(house: House) -> None:
+    """Nobody is sent what was not hidden when the document was first written; its owner reads it all the same."""
+    book, now = house.services.keys.book, house.services.clock.now()
+    await book.add(house.tenant, Edition(Rules(version=1, redact=frozenset()), now, "test"))
+    brief = {"pipeline": "product_description", "brief": f"A lamp by {MAIL}, number {uuid4().hex}."}
+    async with house.client() as client:
+        document = (await client.post("/v1/documents", json=brief)).json()
+        await client.put("/v1/policy", json={"redact": ["*"]})
+        house.simulator.clear()
+        swaps = await client.post(
+            f"/v1/documents/{document['id']}/rerun", json={"set": {"write": "gpt-6-luna"}}
+        )
+        again = await client.post(f"/v1/documents/{document['id']}/rerun", json={})
+    assert (document["status"], again.json()["status"]) == ("finished", "finished")
+    assert swaps.status_code == 409
+    assert "EMAIL_1" in sent(house)
+    assert MAIL not in sent(house)
+    assert MAIL in json.dumps(again.json()["given"])

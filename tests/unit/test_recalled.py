@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shared.core.answer import Answer
-from shared.core.chunk import Completion, Refusal, Text
+from shared.core.chunk import Completion, Refusal, Text, ToolCallPart
 from shared.core.faults import Overloaded, ProviderFault, Refused
 from shared.core.ids import RunId, SpanId, TenantId, TraceId
 from shared.core.leg import Caching, Call, LegEnded, LegStarted, Restarted, Servable, Spliced
@@ -235,3 +235,18 @@ async def test_reads_come_again_as_they_came() -> None:
             if not isinstance(item, LegStarted | LegEnded | Servable | Restarted | Spliced):
                 reads.append([chunk.text for chunk in item if isinstance(chunk, Text)])
     assert reads == [["One "], ["two "], ["three."], []]
+
+
+async def test_what_nobody_can_go_on_with_is_void_to_all_who_follow() -> None:
+    """Half a tool call of a leader that left stands in nobody's answer."""
+    pieces = ToolCallPart(0, "c1", "f", '{"a"'), ToolCallPart(0, arguments=":1}")
+    house = House(says("", *pieces, between=0.05, finish="tool_calls"))
+    leader = house.recalled.stream(call())
+    assert isinstance(await anext(leader), LegStarted)
+    await anext(leader)
+    following = [asyncio.create_task(house.heard(call(span=n + 2))) for n in range(5)]
+    await asyncio.sleep(0.02)
+    await leader.aclose()
+    found = await asyncio.gather(*following, house.heard(call(span=77)))
+    assert [one.arguments for _, answer, _, _ in found for one in answer.tool_calls] == ['{"a":1}'] * 6
+    assert len(house.models.calls) == 2
