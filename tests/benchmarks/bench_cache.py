@@ -113,10 +113,26 @@ async def measured(bench: Bench, name: str, targets: Iterator[Target], limit: fl
 
 
 async def hit(bench: Bench) -> None:
-    """The same again."""
+    """The same again: by one client after the other, and by one that waits for each answer."""
     texts = questions()[:20]
     await stored(bench, texts)
     await measured(bench, "exact hit", (bench.target(texts[n % 20]) for n in count()), 3.0)
+    tally, connection = Tally(), Connection(bench.target(texts[0]))
+    before, number = cpu(bench.gateway), 500
+    for n in range(number):
+        connection.turn(bench.target(texts[n % 20]))
+        await connection.ask(tally)
+    connection.close()
+    spent = cpu(bench.gateway) - before
+    for share in (0.5, 0.95):
+        bound = 3.0 if share == 0.95 else None
+        tell(
+            f"exact hit, back to back, p{round(share * 100)}",
+            percentile(tally.whole, share) * 1000,
+            "ms",
+            bound,
+        )
+    tell("exact hit, back to back, CPU of the gateway", spent / number * 1000, "s per 1,000")
 
 
 async def near(bench: Bench) -> None:
