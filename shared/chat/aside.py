@@ -10,7 +10,7 @@ from shared.core.faults import Fault
 from shared.core.ids import TenantId
 from shared.core.leg import Call
 from shared.core.prompt import Prompt
-from shared.core.rules import Rules
+from shared.core.rules import OutputRules
 from shared.core.tenant import Principal
 from shared.ports.keys import Keys
 
@@ -40,7 +40,8 @@ class Aside:
     async def _asked(self, tenant: TenantId, order: ChatOrder) -> tuple[str, bool] | None:
         limits, _ = await self.keys.limits(tenant)
         rules = await self.keys.rules(tenant)
-        who = Principal(tenant, ACTOR, tenant_limits=limits, rules=replace(rules, output=Rules().output))
+        plain = replace(rules, output=OutputRules(), when_refused="", when_over_budget="")
+        who = Principal(tenant, ACTOR, tenant_limits=limits, rules=plain)
         answer = Answer()
         try:
             answering = await self.chat.open(who, order)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from shared.core.prompt import Message, Prompt, ToolCall
+from shared.core.prompt import Message, Prompt, Tool, ToolCall
 from shared.core.rules import EVERYTHING, Rules
 from shared.guard.redact import Names, redact, restore
 from shared.guard.redact.names import PLACEHOLDER
@@ -60,8 +60,31 @@ class Hiding:
         if not self._types:
             return prompt
         messages = tuple(self._message(message) for message in prompt.messages)
-        same = all(new is old for new, old in zip(messages, prompt.messages, strict=True))
-        return prompt if same else replace(prompt, messages=messages)
+        if any(new is not old for new, old in zip(messages, prompt.messages, strict=True)):
+            prompt = replace(prompt, messages=messages)
+        return self._asked(prompt) if prompt.tools or prompt.schema or prompt.stop else prompt
+
+    def _asked(self, prompt: Prompt) -> Prompt:
+        """A prompt whose tools, schema and stop words are without what is to be hidden as well."""
+        tools = tuple(self._tool(tool) for tool in prompt.tools)
+        stop = tuple(self.text(word) for word in prompt.stop)
+        schema = prompt.schema
+        if schema is not None and (self._holds(schema.body) or self._holds(schema.description)):
+            body, about = self.json(schema.body), self.text(schema.description)
+            schema = replace(schema, body=body, description=about)
+        if tools == prompt.tools and stop == prompt.stop and schema is prompt.schema:
+            return prompt
+        return replace(prompt, tools=tools, stop=stop, schema=schema)
+
+    def _tool(self, tool: Tool) -> Tool:
+        if not (self._holds(tool.parameters) or self._holds(tool.description)):
+            return tool
+        return replace(tool, description=self.text(tool.description), parameters=self.json(tool.parameters))
+
+    def _holds(self, value: Any) -> bool:
+        """Whether there may be something to hide in a JSON value: one look at all of it."""
+        text = value if isinstance(value, str) else orjson.dumps(value, default=dict).decode()
+        return bool(redact(text, self._types, Names()).spans) or (self._more is not None and bool(text))
 
     def json(self, value: Any) -> Any:
         """A JSON value whose texts are without what is to be hidden; names of fields stay."""
@@ -80,9 +103,10 @@ class Hiding:
         calls = message.tool_calls
         if calls:
             calls = tuple(replace(call, arguments=self._arguments(call)) for call in calls)
-        if text == message.text and calls == message.tool_calls:
+        name = self.text(message.name)
+        if text == message.text and calls == message.tool_calls and name == message.name:
             return message
-        return replace(message, text=text, tool_calls=calls)
+        return replace(message, text=text, tool_calls=calls, name=name)
 
     def _arguments(self, call: ToolCall) -> str:
         """The arguments of a call, still JSON where they were."""

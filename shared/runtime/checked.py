@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Protocol
 
-from shared.core.chunk import Chunk, Citation, Reasoning, Text, Used
+from shared.core.chunk import Chunk, Citation, Reasoning, Refusal, Text, ToolCallPart, Used
 from shared.core.leg import Batch, LegEnded, LegItem, LegStarted, Restarted, Servable, Spliced
 
-_PASSING = (Reasoning, Citation, Used)
-"""What says nothing of whether the text goes on."""
+_Key = tuple[type[Chunk], int]
+_WORDS = (Text, Reasoning, Refusal, ToolCallPart)
+"""What has words that readers see."""
+_EMPTY: dict[type[Chunk], Chunk] = {Text: Text(""), Reasoning: Reasoning(""), Refusal: Refusal("")}
 
 
 class Filter(Protocol):
@@ -27,32 +30,79 @@ MakeFilter = Callable[[], Filter]
 
 
 async def passed(source: AsyncGenerator[LegItem, None], make: MakeFilter) -> AsyncGenerator[LegItem, None]:
-    """A call's items, its text through a filter. Text that is held back goes out before what ends it; an answer that
-    begins anew goes through a filter of its own."""
-    through = make()
+    """A call's items, their words through filters. What is held back goes out before what ends it; an answer that
+    begins anew goes through filters of its own."""
+    through = _Through(make)
     async with aclosing(source) as items:
         async for item in items:
             match item:
                 case LegStarted() | Spliced() | Servable():
                     yield item
                 case Restarted():
-                    through = make()
+                    through = _Through(make)
                     yield item
                 case LegEnded():
-                    if item.fault is None and (rest := through.flush()):
-                        yield [Text(rest)]
+                    if item.fault is None and (rest := through.rest()):
+                        yield rest
                     yield item
                 case _:
-                    if out := _read(item, through):
+                    if out := through.read(item):
                         yield out
 
 
-def _read(batch: Batch, through: Filter) -> list[Chunk]:
-    out: list[Chunk] = []
-    for chunk in batch:
-        if not isinstance(chunk, Text):
-            rest = "" if isinstance(chunk, _PASSING) else through.flush()
-            out += [Text(rest), chunk] if rest else [chunk]
-        elif text := through.feed(chunk.text):
-            out.append(Text(text))
-    return out
+class _Through:
+    """The filters of one answer: one for its text, its thinking, its refusal, and for each call's arguments."""
+
+    __slots__ = ("_make", "_open")
+
+    def __init__(self, make: MakeFilter) -> None:
+        self._make = make
+        self._open: dict[_Key, Filter] = {}
+
+    def read(self, batch: Batch) -> list[Chunk]:
+        """What may go out of a read; possibly nothing yet."""
+        out: list[Chunk] = []
+        for chunk in batch:
+            if not isinstance(chunk, _WORDS):
+                if not isinstance(chunk, Citation | Used):
+                    out += self.rest()
+                out.append(chunk)
+                continue
+            key: _Key = (type(chunk), chunk.index if isinstance(chunk, ToolCallPart) else 0)
+            if key not in self._open:
+                # Thinking may come between two pieces of text; anything else ends what went before.
+                out += [] if isinstance(chunk, Reasoning) else self.rest(but=key)
+                self._open[key] = self._make()
+            words = self._open[key].feed(_words(chunk))
+            if words or (isinstance(chunk, ToolCallPart) and (chunk.id or chunk.name)):
+                out.append(_with(chunk, words))
+        return out
+
+    def rest(self, but: _Key | None = None) -> list[Chunk]:
+        """What was held back. Calls go on side by side: the end of one is no end of another."""
+        out: list[Chunk] = []
+        for key, filter_ in list(self._open.items()):
+            if but is not None and (key[0] is Reasoning or key[0] is but[0] is ToolCallPart):
+                continue
+            del self._open[key]
+            if words := filter_.flush():
+                out.append(
+                    _with(_EMPTY[key[0]] if key[0] is not ToolCallPart else ToolCallPart(key[1]), words)
+                )
+        return out
+
+
+def _words(chunk: Chunk) -> str:
+    return chunk.arguments if isinstance(chunk, ToolCallPart) else getattr(chunk, "text", "")
+
+
+def _with(chunk: Chunk, words: str) -> Chunk:
+    match chunk:
+        case ToolCallPart():
+            return replace(chunk, arguments=words)
+        case Reasoning():
+            return Reasoning(words)
+        case Refusal():
+            return Refusal(words)
+        case _:
+            return Text(words)

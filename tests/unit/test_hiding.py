@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from shared.core.faults import OurFault
-from shared.core.prompt import Message, Prompt, ToolCall, ask
+from shared.core.prompt import Message, Prompt, Tool, ToolCall, ask
 from shared.core.rules import Rules
+from shared.core.schema import Schema
 from shared.guard.hiding import Hiding, shown
 from shared.ports.recogniser import Recognised
 
@@ -73,3 +74,19 @@ def test_presidio_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spacy", None)
     with pytest.raises(OurFault, match="not installed"):
         PresidioRecogniser("blank")
+
+
+def test_tools_schemas_and_stop_words_are_asked_without_it_too() -> None:
+    """Whatever of a request has words; a request without such things in it stays the same object."""
+    tool = Tool(
+        "mail",
+        "Writes to ada@example.com.",
+        {"type": "object", "properties": {"to": {"enum": ["ada@example.com"]}}},
+    )
+    schema = Schema("s", {"type": "object", "description": "of ada@example.com"})
+    prompt = Prompt((Message("user", "Hi."),), tools=(tool,), schema=schema, stop=("ada@example.com",))
+    hiding = Hiding(Rules())
+    assert "example.com" not in repr(hiding.prompt(prompt))
+    assert list(hiding.marks.values()) == ["ada@example.com"]
+    clean = Prompt((Message("user", "Hi."),), tools=(Tool("t", "Tells the time."),), stop=("END",))
+    assert hiding.prompt(clean) is clean
