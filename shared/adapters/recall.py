@@ -92,7 +92,10 @@ class KeptAnswers:
         self, tenant: TenantId, stored: Stored, vector: Sequence[float] | None = None, embedder: str = ""
     ) -> None:
         """See the port. One that was asked for before it was purged is not stored. Raises Unavailable."""
-        asked = self._asked.pop((tenant, stored.key), None)
+        name = (tenant, stored.key)
+        # Its vector may come later, and a purge before it.
+        later = vector is None and bool(stored.words)
+        asked = self._asked.get(name) if later else self._asked.pop(name, None)
         since = None if asked is None else asked[0]
         epoch = await self._back.put(tenant, stored, vector, embedder, since)
         if epoch is not None:

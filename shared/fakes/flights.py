@@ -51,6 +51,10 @@ class _Following:
         self._flights, self._name, self._flight, self._heard = flights, name, flight, 0
 
     @property
+    def landed(self) -> bool:
+        return self._flight.over
+
+    @property
     def over(self) -> bool:
         return self._flight.over and self._heard == len(self._flight.said)
 

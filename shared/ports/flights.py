@@ -38,6 +38,11 @@ class Following(Protocol):
         ...
 
     @property
+    def landed(self) -> bool:
+        """Whether all has been said, heard or not: who follows now hears an answer that is there."""
+        ...
+
+    @property
     def over(self) -> bool:
         """Whether the flight came to its end, with a last message that was heard."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from shared.core.chunk import Refusal, Text, ToolCallPart
 from shared.core.faults import Cut, ProviderFault
-from shared.core.leg import LegEnded, LegItem, LegStarted, Restarted, Spliced
+from shared.core.leg import LegEnded, LegItem, LegStarted, Restarted, Served, Spliced
 from shared.core.model_spec import ModelSpec
 from shared.core.money import ZERO, Micros
 from shared.core.usage import Usage
@@ -18,8 +18,10 @@ class Follower:
     """Makes legs of what is heard. `over` once the answer was delivered or failed; `alone` where it has to be asked for
     after all, for nobody who could still answer is heard."""
 
-    __slots__ = ("_asked_at", "_began", "_clock", "_leg", "_spec", "_specs", "_text", "alone", "cost", "fault", "legs",
-                 "mixed", "over")  # fmt: skip
+    __slots__ = (
+        "_asked_at", "_began", "_clock", "_leg", "_spec", "_specs", "_text", "alone", "cost", "fault", "kind", "legs",
+        "mixed", "over",
+    )  # fmt: skip
 
     def __init__(self, specs: Mapping[str, ModelSpec], clock: Clock) -> None:
         self._specs, self._clock = specs, clock
@@ -29,6 +31,8 @@ class Follower:
         self.legs = 0
         """Legs begun so far."""
         self.mixed = self.over = self.alone = False
+        self.kind: Served = "joined"
+        """What it is called: a hit where the answer was all there, and only not stored yet."""
         self.cost: Micros = ZERO
         """What the answer had cost its lead."""
         self.fault: ProviderFault | None = None
@@ -63,7 +67,7 @@ class Follower:
                 self.alone = self._spec is None
                 if self._spec is not None:
                     self.legs += 1
-                    yield LegStarted(self.legs, self._spec, b"", "", {"cache": "joined"}, "joined")
+                    yield LegStarted(self.legs, self._spec, b"", "", {"cache": self.kind}, self.kind)
             case Restarted():
                 self._text, self.mixed = [], False
                 yield Restarted(self.legs)

@@ -97,8 +97,10 @@ class Recalled:
     async def _store(self, found: Servable, row: Stored) -> None:
         tenant = found.call.tenant
         try:
-            vector = await self.lookup.vector_behind(row.words) if row.words else None
-            await self.answers.put(tenant, row, vector, self.lookup.embedder_name if vector else "")
+            # At once, for who asks next; its vector, which takes its time, afterwards.
+            await self.answers.put(tenant, row)
+            if row.words and (vector := await self.lookup.vector_behind(row.words)):
+                await self.answers.put(tenant, row, vector, self.lookup.embedder_name)
         except Fault as fault:
             _LINES.warning("answer not stored", run=found.call.run, fault=fault.code, message=fault.message)
 
@@ -181,12 +183,14 @@ class Recalled:
         for _ in range(_TRIES):
             async with aclosing(flight.messages()) as messages:
                 async for message in messages:
+                    if not follower.legs and flight.landed:
+                        follower.kind = "hit"
                     for item in follower.hear(message):
                         yield item
                     if follower.over or follower.alone:
                         break
             if follower.over:
-                self.answers.count(call.tenant, "joined", follower.cost)
+                self.answers.count(call.tenant, "hit" if follower.kind == "hit" else "joined", follower.cost)
                 if follower.fault is not None:
                     raise follower.fault
                 return

@@ -69,6 +69,15 @@ async def test_the_same_question_is_answered_once(house: House, stream: bool) ->
     assert first.headers["x-chatsmart-trace"] != again.headers["x-chatsmart-trace"]
 
 
+async def test_who_asks_right_after_the_answer_gets_a_hit(house: House) -> None:
+    """Also before it is stored."""
+    async with house.client() as client:
+        for _ in range(5):
+            asked = question()
+            found = [told(await client.post(CHAT, json=asked)) for _ in range(3)]
+            assert found == ["miss", "hit", "hit"]
+
+
 async def test_invisible_characters_make_no_other_question(house: House) -> None:
     """What differs in nothing that can be seen is one question, and the provider is sent the canonical text."""
     text = f"Tell me about caf\N{LATIN SMALL LETTER E WITH ACUTE}s {uuid4().hex}."

@@ -137,6 +137,11 @@ class Follower:
         self._flights, self._flight, self._at = flights, flight, 0
 
     @property
+    def landed(self) -> bool:
+        """See the port."""
+        return self._flight.ended == "over"
+
+    @property
     def over(self) -> bool:
         """See the port."""
         return self._flight.ended == "over" and self._at == len(self._flight.said)
