@@ -30,7 +30,7 @@ _ANGLE = f"[{re.escape(_SINGLE + _DOUBLE + _TREBLE)}]"
 _ANGLES = re.compile(f"{_ANGLE}(?:[ \t\xa0]*{_ANGLE})+|[{_TREBLE}]")
 _BETWEEN = re.compile(f"(?<={_ANGLE})[\u200c\u200d\ufe0e\ufe0f]+")
 """A joiner behind an angle hides no other one."""
-_TURN = re.compile("[<\uff1c]([|\uff5c])|([|\uff5c])[>\uff1e]")
+_TURN_BEGINS, _TURN_ENDS = re.compile("[<\uff1c]([|\uff5c])"), re.compile("([|\uff5c])[>\uff1e]")
 _BREAK = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _UNSEEN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"  # controls
@@ -62,7 +62,8 @@ def _clean(text: str) -> str:
     text = _UNSEEN.sub("", _BREAK.sub("\n", text))
     text = _BETWEEN.sub("", _JOINERS.sub(r"\1", text))
     text = _ANGLES.sub(_broken, text)
-    return _TURN.sub(lambda found: f"<{_DOT}{found[1]}" if found[1] else f"{found[2]}{_DOT}>", text)
+    # One after the other: in `<|>` they share their middle.
+    return _TURN_ENDS.sub(rf"\1{_DOT}>", _TURN_BEGINS.sub(rf"<{_DOT}\1", text))
 
 
 def _broken(found: "re.Match[str]") -> str:

@@ -16,6 +16,7 @@ SWALLOW = 16_384
 """Code points that a key block or a token may have."""
 _PEM_HEAD = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----")
 _PEM_HEAD_LONGEST = 80
+_PEM_BEGIN = "-----BEGIN"
 _PEM_BODY = re.compile(rf"[A-Za-z0-9+/=\\ \n:,.()\-]{{0,{SWALLOW}}}")
 _PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----")
 _KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{24}")
@@ -116,6 +117,9 @@ def _block(text: str, start: int, final: bool) -> int | None:
         return None if not final and len(text) - start < _PEM_HEAD_LONGEST else 0
     body = _PEM_BODY.match(text, head.end())
     reached = body.end() if body else head.end()
+    # A block ends before another one begins: else a row of heads would be read again from each of them.
+    another = text.find(_PEM_BEGIN, head.end(), reached)
+    reached = another if another >= 0 else reached
     tail = _PEM_END.search(text, head.end(), reached)
     if tail:
         return tail.end()
