@@ -43,7 +43,7 @@ deploy: ## ship to Modal
 	@exit 2
 
 lock: install ## write both locks from pyproject.toml; UPGRADE=1 takes the newest versions
-	@$(UV_COMPILE) --extra build --extra dev --output-file requirements-dev.lock
+	@$(UV_COMPILE) --extra build --extra dev --extra deploy --output-file requirements-dev.lock
 	@$(UV_COMPILE) --extra build --constraints requirements-dev.lock --output-file requirements.lock
 
 clean: ## stop what runs here and remove the local data (.chatsmart)
