@@ -179,6 +179,55 @@ class Settings:
         return replace(self, database_url=database, redis_url=redis, database_admin_url=admin)
 
 
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What a deployment is made of, where it is put together and in its containers alike: those get it from `as_env`."""
+
+    env: Environment = "staging"
+    revision: str = ""
+    """The commit that is deployed; empty where nobody said."""
+    domain: str = ""
+    """A domain of one's own for the web, beside the address that it has anyway."""
+    warm: int = 0
+    """Web containers that are kept running while nobody asks anything."""
+    llama_gpu: str = ""
+    """The kind of GPU that serves the Llama tier (`gpu/kinds.py`); empty: no pool is deployed."""
+    llama_model: str = "llama-3.1-8b"
+    """The catalogue's name of the model that the pool serves."""
+    gpu_snapshot: bool = False
+    """Whether the pool's containers start from a snapshot of the GPU's memory (an alpha feature)."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Deployment":
+        """Read the environment. Raises BadSettings naming the variable."""
+        env = os.environ if environ is None else environ
+        read = _Reader(env)
+        named = read.environment() if env.get("CHATSMART_ENV") else cls.env
+        if named == "local":
+            raise BadSettings("CHATSMART_ENV is 'local': a deployment is staging or production.")
+        return cls(
+            env=named,
+            revision=env.get("CHATSMART_REVISION", ""),
+            domain=env.get("CHATSMART_DOMAIN", ""),
+            warm=read.whole("CHATSMART_WARM", cls.warm),
+            llama_gpu=env.get("CHATSMART_LLAMA_GPU", ""),
+            llama_model=env.get("CHATSMART_LLAMA_MODEL") or cls.llama_model,
+            gpu_snapshot=read.switch("CHATSMART_GPU_SNAPSHOT"),
+        )
+
+    def as_env(self) -> dict[str, str]:
+        """The variables that `from_env` reads, so that a container sees what was deployed."""
+        return {
+            "CHATSMART_ENV": self.env,
+            "CHATSMART_REVISION": self.revision,
+            "CHATSMART_DOMAIN": self.domain,
+            "CHATSMART_WARM": str(self.warm),
+            "CHATSMART_LLAMA_GPU": self.llama_gpu,
+            "CHATSMART_LLAMA_MODEL": self.llama_model,
+            "CHATSMART_GPU_SNAPSHOT": "1" if self.gpu_snapshot else "0",
+        }
+
+
 def _key_variable(name: str) -> str:
     return f"{name.upper()}_API_KEY"
 
@@ -216,6 +265,12 @@ class _Reader:
     def names(self, name: str) -> frozenset[str]:
         """Names behind commas."""
         return frozenset(part.strip() for part in self.env.get(name, "").split(",") if part.strip())
+
+    def whole(self, name: str, default: int) -> int:
+        text = self.env.get(name) or str(default)
+        if not text.isdigit():
+            raise BadSettings(f"{name} is '{text}'; it must be a whole number.")
+        return int(text)
 
     def positive(self, name: str, default: int) -> int:
         text = self.env.get(name) or str(default)
