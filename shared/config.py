@@ -181,7 +181,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What a deployment is made of, where it is put together and in its containers alike: those get it from `as_env`."""
+    """What a deployment is made of. `as_env` hands it to the containers, which read it as the deployer did."""
 
     env: Environment = "staging"
     revision: str = ""
