@@ -179,7 +179,7 @@ class Settings:
         return replace(self, database_url=database, redis_url=redis, database_admin_url=admin)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Deployment:
     """What a deployment is made of. `as_env` hands it to the containers, which read it as the deployer did."""
 
