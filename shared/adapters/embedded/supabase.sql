@@ -6,7 +6,9 @@ declare
   wanted record;
 begin
   for wanted in
-    select * from (values ('anon', ''), ('authenticated', ''), ('service_role', 'bypassrls')) as roles (name, extra)
+    select * from (
+      values ('anon', ''), ('authenticated', ''), ('service_role', 'bypassrls'), ('supabase_auth_admin', '')
+    ) as roles (name, extra)
   loop
     begin
       if not exists (select from pg_catalog.pg_roles where rolname = wanted.name) then
@@ -43,6 +45,47 @@ begin
   if to_regprocedure('auth.role()') is null then
     create function auth.role() returns text language sql stable as
       $f$ select auth.jwt() ->> 'role' $f$;
+  end if;
+end
+$$;
+
+-- Storage, as far as our policies look: its service adds more columns, none of which we read.
+create schema if not exists storage;
+grant usage on schema storage to anon, authenticated, service_role;
+create table if not exists storage.buckets (
+  id text primary key,
+  name text not null unique,
+  owner uuid,
+  owner_id text,
+  created_at timestamptz default now(),
+  updated_at timestamptz default now(),
+  public boolean default false,
+  file_size_limit bigint,
+  allowed_mime_types text[]
+);
+create table if not exists storage.objects (
+  id uuid primary key default gen_random_uuid(),
+  bucket_id text references storage.buckets (id),
+  name text,
+  owner uuid,
+  owner_id text,
+  created_at timestamptz default now(),
+  updated_at timestamptz default now(),
+  last_accessed_at timestamptz default now(),
+  metadata jsonb,
+  user_metadata jsonb,
+  unique (bucket_id, name)
+);
+alter table storage.buckets enable row level security;
+alter table storage.objects enable row level security;
+grant all on storage.buckets, storage.objects to anon, authenticated, service_role;
+
+do $$
+begin
+  if to_regprocedure('storage.foldername(text)') is null then
+    -- every part of the path but the last
+    create function storage.foldername(name text) returns text[] language sql immutable as
+      $f$ select (string_to_array(name, '/'))[1 : array_length(string_to_array(name, '/'), 1) - 1] $f$;
   end if;
 end
 $$;
