@@ -33,6 +33,17 @@ SIMULATOR_PATHS: Mapping[ProviderName, str] = {
 }
 """Where the loopback simulator serves the same wires."""
 
+REQUIRED: tuple[str, ...] = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SUPABASE_URL",
+    "SUPABASE_SERVICE_KEY",
+    "SUPABASE_JWKS_URL",
+    "CHATSMART_SECRET_KEY",
+)
+"""What a deployment can't be without: Modal refuses to deploy on a secret that lacks one of these. Each is read into
+the setting of its name in small letters."""
+
 
 class BadSettings(OurFault):
     """A setting is missing or can't be right."""
@@ -134,18 +145,7 @@ class Settings:
             raise BadSettings(
                 "CHATSMART_PLUGIN_LOCAL_HOSTS is for development: in production it must be empty."
             )
-        missing = [
-            name
-            for name, value in (
-                ("DATABASE_URL", self.database_url),
-                ("REDIS_URL", self.redis_url),
-                ("SUPABASE_URL", self.supabase_url),
-                ("SUPABASE_SERVICE_KEY", self.supabase_service_key),
-                ("SUPABASE_JWKS_URL", self.supabase_jwks_url),
-                ("CHATSMART_SECRET_KEY", self.secret_key),
-            )
-            if not value
-        ]
+        missing = [name for name in REQUIRED if not getattr(self, name.lower().removeprefix("chatsmart_"))]
         missing += [_key_variable(name) for name in PROVIDERS if name not in self.upstreams]
         if missing:
             raise BadSettings(

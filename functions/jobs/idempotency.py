@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shared.bootstrap import Services
 
-EVERY_SECONDS = 600.0
 _AT_ONCE = 1000
 
 

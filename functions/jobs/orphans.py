@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shared.bootstrap import Services
 
-EVERY_SECONDS = 10.0
-
 
 async def run(services: "Services") -> int:
     """The number of documents taken over and chats ended."""

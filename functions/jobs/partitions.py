@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shared.bootstrap import Services
 
-EVERY_SECONDS = 24 * 3600.0
-
 
 async def run(services: "Services") -> int:
     """How many months ahead have their partition."""

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shared.bootstrap import Services
 
-EVERY_SECONDS = 3600.0
-
 
 async def run(services: "Services") -> int:
     """The number of things removed. What time did not suffice for is left to the next turn."""

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shared.bootstrap import Services
 
-EVERY_SECONDS = 30.0
 _TENANTS = 200
 
 

@@ -1,32 +1,21 @@
 """The jobs on a timer inside the serving process: for one laptop, where nobody else would run them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-import structlog
-
-from functions.jobs import idempotency, orphans, partitions, retention, seal
+from functions.jobs.schedule import JOBS, Job
+from functions.jobs.turn import turn
 
 if TYPE_CHECKING:
     from shared.bootstrap import Services
-
-Job = Callable[["Services"], Awaitable[int]]
-JOBS: tuple[tuple[str, Job, float], ...] = (
-    ("orphans", orphans.run, orphans.EVERY_SECONDS),
-    ("seal", seal.run, seal.EVERY_SECONDS),
-    ("partitions", partitions.run, partitions.EVERY_SECONDS),
-    ("idempotency", idempotency.run, idempotency.EVERY_SECONDS),
-    ("retention", retention.run, retention.EVERY_SECONDS),
-)
-_LINES = structlog.get_logger("chatsmart")
 
 
 @asynccontextmanager
 async def timers(services: "Services") -> AsyncIterator[None]:
     """Run every job now and again while the context is open."""
-    tasks = [asyncio.create_task(_repeat(services, *job), name=f"job {job[0]}") for job in JOBS]
+    tasks = [asyncio.create_task(_repeat(services, job), name=f"job {job.name}") for job in JOBS]
     try:
         yield
     finally:
@@ -35,10 +24,8 @@ async def timers(services: "Services") -> AsyncIterator[None]:
         await asyncio.wait(tasks)
 
 
-async def _repeat(services: "Services", name: str, job: Job, seconds: float) -> None:
+async def _repeat(services: "Services", job: Job) -> None:
     while True:
-        try:
-            await job(services)
-        except Exception:  # noqa: BLE001 - the edge of a job: the next turn may find the store back
-            _LINES.exception("job failed", job=name)
-        await asyncio.sleep(seconds)
+        with suppress(Exception):  # logged; the next turn may find the store back
+            await turn(services, job)
+        await asyncio.sleep(job.seconds)

@@ -1,0 +1,185 @@
+"""What runs on Modal without a GPU: the web, the ingress of webhooks, the jobs and the worker. A thin shell: everything
+that it starts also runs without Modal.
+
+What an idle month costs stands beside the sizes (`infra/cost`): nothing is kept warm unless `CHATSMART_WARM` says so,
+and a job's container is gone two seconds after its turn.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import modal
+
+from functions.jobs.schedule import Job, job
+from shared.config import REQUIRED, Deployment, Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.applications import Starlette
+
+DEPLOYMENT = Deployment.from_env()
+UV_VERSION = "0.9.11"
+_LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
+_NOT_SHIPPED = ["**/__pycache__/**", "**/*.pyc"]
+"""Everything else is: Modal's own default would leave SQL, word lists and models' tables behind."""
+
+image = (
+    modal.Image.debian_slim(python_version="3.11")
+    .uv_pip_install(
+        requirements=[str(_LOCK)], extra_options="--require-hashes --no-deps", uv_version=UV_VERSION
+    )
+    .add_local_python_source("shared", "functions", ignore=_NOT_SHIPPED)
+)
+secrets = [modal.Secret.from_name("chatsmart", required_keys=list(REQUIRED))]
+env: dict[str, str | None] = dict(DEPLOYMENT.as_env())
+app = modal.App("chatsmart-functions", image=image, secrets=secrets, include_source=False)
+
+
+@app.cls(
+    env=env,
+    cpu=0.5,
+    memory=1024,
+    min_containers=DEPLOYMENT.warm,
+    max_containers=20,
+    scaledown_window=120,
+    startup_timeout=60,
+    timeout=900,
+    enable_memory_snapshot=True,
+)
+@modal.concurrent(max_inputs=100, target_inputs=60)
+class Web:
+    """The API. The snapshot of its memory holds the app as it is before it has opened anything."""
+
+    @modal.enter(snap=True)
+    def build(self) -> None:
+        """Import and build everything; connect to nothing and ask for nothing random."""
+        self.settings = Settings.from_env()
+        self.asgi = _web(self.settings)
+
+    @modal.enter(snap=False)
+    def freshen(self) -> None:
+        """Secrets may have changed since the snapshot was taken: build anew where they have."""
+        settings = Settings.from_env()
+        if settings != self.settings:
+            self.settings, self.asgi = settings, _web(settings)
+
+    @modal.asgi_app(label="chatsmart", custom_domains=[DEPLOYMENT.domain] if DEPLOYMENT.domain else None)
+    def serve(self) -> "FastAPI":
+        """The app; its lifespan connects to the stores and, at the container's end, hands over what is running."""
+        return self.asgi
+
+
+@app.cls(
+    env=env,
+    cpu=0.125,
+    memory=512,
+    max_containers=5,
+    scaledown_window=30,
+    startup_timeout=60,
+    timeout=60,
+    enable_memory_snapshot=True,
+)
+@modal.concurrent(max_inputs=50, target_inputs=25)
+class Webhooks:
+    """What other services call us by. Its own containers: a burst of chats must not keep them waiting."""
+
+    @modal.enter(snap=True)
+    def build(self) -> None:
+        """Import and build; connect to nothing."""
+        self.settings = Settings.from_env()
+        self.asgi = _ingress(self.settings)
+
+    @modal.enter(snap=False)
+    def freshen(self) -> None:
+        """As `Web.freshen`."""
+        settings = Settings.from_env()
+        if settings != self.settings:
+            self.settings, self.asgi = settings, _ingress(settings)
+
+    @modal.asgi_app(label="chatsmart-webhooks")
+    def serve(self) -> "Starlette":
+        """The ingress."""
+        return self.asgi
+
+
+@app.function(
+    env=env,
+    cpu=0.25,
+    memory=512,
+    max_containers=20,
+    scaledown_window=10,
+    timeout=900,
+    retries=modal.Retries(max_retries=3, initial_delay=5.0, backoff_coefficient=2.0),
+)
+async def write(tenant: str, run: str) -> bool:
+    """Go on with one document that its container left, and see it through. Whether there was anything to do: it is
+    claimed in the database, so that a second call for it does nothing."""
+    from functions.cloud.working import write_one
+
+    return await write_one(Settings.from_env(), tenant, run)
+
+
+async def _turn(name: str) -> int:
+    from functions.cloud.working import run_job
+
+    return await run_job(Settings.from_env(), name)
+
+
+def _scheduled(name: str) -> "modal.app._FunctionDecoratorType":
+    return _of(job(name))
+
+
+def _of(one: Job) -> "modal.app._FunctionDecoratorType":
+    return app.function(
+        env=env,
+        cpu=0.125,
+        memory=512,
+        schedule=modal.Cron(one.cron, timezone="UTC"),
+        max_containers=1,
+        scaledown_window=2,
+        timeout=int(one.limit) + 30,
+        retries=modal.Retries(max_retries=2, initial_delay=10.0, backoff_coefficient=2.0),
+    )
+
+
+@_scheduled("orphans")
+async def orphans() -> int:
+    """See `functions/jobs/orphans.py`."""
+    return await _turn("orphans")
+
+
+@_scheduled("seal")
+async def seal() -> int:
+    """See `functions/jobs/seal.py`."""
+    return await _turn("seal")
+
+
+@_scheduled("partitions")
+async def partitions() -> int:
+    """See `functions/jobs/partitions.py`."""
+    return await _turn("partitions")
+
+
+@_scheduled("idempotency")
+async def idempotency() -> int:
+    """See `functions/jobs/idempotency.py`."""
+    return await _turn("idempotency")
+
+
+@_scheduled("retention")
+async def retention() -> int:
+    """See `functions/jobs/retention.py`."""
+    return await _turn("retention")
+
+
+def _web(settings: Settings) -> "FastAPI":
+    from functions.cloud.parts import deployed
+    from functions.web.app import create_app
+
+    return create_app(deployed(settings))
+
+
+def _ingress(settings: Settings) -> "Starlette":
+    from functions.web.ingress import create_ingress
+
+    return create_ingress(settings)
