@@ -8,22 +8,26 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 T = TypeVar("T")
+_HELD_UP = 0.2
+"""Seconds that a timer may ring late before it says more of this process than of what it waits for."""
 
 
 class Silence:
     """`within(awaitable, seconds)` raises TimeoutError where it takes longer. One at a time.
 
-    The timer is left where it is while the moment it waits for moves on; when it rings too early it is set again.
+    The timer is left where it is while the moment it waits for moves on; when it rings too early it is set again. When
+    it rings late, this process was held up, not the provider: what has come meanwhile lies unread, so the wait goes on
+    for as long as the process stood still, once.
     """
 
-    __slots__ = ("_due", "_loop", "_rang", "_task", "_timer")
+    __slots__ = ("_due", "_loop", "_rang", "_spared", "_task", "_timer")
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[object] | None = None
         self._due = 0.0
-        self._rang = False
+        self._rang = self._spared = False
 
     async def within(self, waiting: Awaitable[T], seconds: float) -> T:
         """What `waiting` gives. Raises TimeoutError after `seconds`, and has cancelled it then."""
@@ -37,7 +41,7 @@ class Silence:
         task = self._task = asyncio.current_task()
         assert task is not None  # what awaits runs in a task
         before = task.cancelling()
-        self._rang = False
+        self._rang = self._spared = False
         try:
             return await waiting
         except asyncio.CancelledError:
@@ -59,7 +63,12 @@ class Silence:
         self._timer = None
         if self._task is None:
             return  # nobody waits now: the next to wait sets it
-        if self._loop.time() < self._due:
+        late = self._loop.time() - self._due
+        if late > _HELD_UP and not self._spared:
+            self._spared = True
+            self._due += late + _HELD_UP
+            late = -1.0
+        if late < 0:
             self._timer = self._loop.call_at(self._due, self._ring)
             return
         self._rang = True
