@@ -1,0 +1,1 @@
+"""Money: what customers are charged, and what the one who charges them tells us."""
