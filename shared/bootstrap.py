@@ -18,6 +18,7 @@ from shared.adapters.postgres.comparisons import PostgresComparisons
 from shared.adapters.postgres.cutovers import PostgresCutovers
 from shared.adapters.postgres.database import Database
 from shared.adapters.postgres.idempotency import PostgresIdempotency
+from shared.adapters.postgres.inbox import PostgresInbox
 from shared.adapters.postgres.keys import PostgresKeys
 from shared.adapters.postgres.log import PostgresLog
 from shared.adapters.postgres.plugins import (
@@ -47,9 +48,11 @@ from shared.adapters.redis.ledger import RedisLedger
 from shared.adapters.redis.streams import ExpiringStreams
 from shared.adapters.sandbox.monty import MontySandbox
 from shared.adapters.sealed import AesSealer, fresh_key, keys_of
+from shared.adapters.stripe.signature import StripeSignature
 from shared.adapters.telemetry import lines
 from shared.adapters.telemetry.observed import ObservedLog, ObservedShelf
 from shared.adapters.telemetry.signals import Signals, Spans
+from shared.billing.intake import Intake
 from shared.chat.aside import Aside
 from shared.chat.desk import Chat
 from shared.config import BadSettings, Settings
@@ -109,6 +112,7 @@ class Services:
     recalled: Recalled
     plugins: Plugins
     plugged: Plugged
+    intake: Intake | None
     providers: "dict[str, Provider]" = field(default_factory=dict)
     _client: Any = None
 
@@ -227,8 +231,17 @@ def services(settings: Settings) -> Services:
         retention=_retention(ground, stores),
         plugins=plugins,
         plugged=plugged,
+        intake=intake(settings, database),
         providers=ground.providers,
     )
+
+
+def intake(settings: Settings, database: Database) -> Intake | None:
+    """What takes in Stripe's events; None where no secret says which are Stripe's."""
+    if not settings.stripe_webhook_secrets:
+        return None
+    signature = StripeSignature(settings.stripe_webhook_secrets)
+    return Intake(signature, PostgresInbox(database), SystemClock())
 
 
 def _ground(settings: Settings) -> _Ground:

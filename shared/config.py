@@ -75,6 +75,8 @@ class Settings:
     supabase_service_key: str = field(default="", repr=False)
     supabase_jwks_url: str = ""
     upstreams: Mapping[ProviderName, Upstream] = field(default_factory=dict)
+    stripe_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What Stripe signs its events with, newest first; none: its webhooks are not taken."""
     otlp_endpoint: str = ""
     secret_key: str = field(default="", repr=False)
     """Encrypts secrets at rest: 32 bytes in URL-safe base64; older ones behind commas. Empty: none can be stored."""
@@ -120,6 +122,7 @@ class Settings:
             supabase_service_key=env.get("SUPABASE_SERVICE_KEY", ""),
             supabase_jwks_url=env.get("SUPABASE_JWKS_URL", ""),
             upstreams=read.upstreams(),
+            stripe_webhook_secrets=read.listed("STRIPE_WEBHOOK_SECRET"),
             otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             secret_key=read.secret_key(),
             namespace=env.get("CHATSMART_NAMESPACE") or cls.namespace,
@@ -262,9 +265,13 @@ class _Reader:
                 found[name] = regions
         return found
 
+    def listed(self, name: str) -> tuple[str, ...]:
+        """Values behind commas, in order."""
+        return tuple(part.strip() for part in self.env.get(name, "").split(",") if part.strip())
+
     def names(self, name: str) -> frozenset[str]:
         """Names behind commas."""
-        return frozenset(part.strip() for part in self.env.get(name, "").split(",") if part.strip())
+        return frozenset(self.listed(name))
 
     def whole(self, name: str, default: int) -> int:
         text = self.env.get(name) or str(default)

@@ -31,6 +31,7 @@ from functions.web import (
     policy,
     responses,
     retention,
+    webhooks,
 )
 from functions.web.edge import Edge
 from functions.web.generation import Generation
@@ -105,6 +106,7 @@ def create_app(services: "Services") -> FastAPI:
     )
     principals = Principals(services.keys, services.clock, _tokens(services))
     app.state.services = services
+    app.state.intake = services.intake
     app.state.principals = principals
     hot: dict[str, ASGIApp] = {
         chat.PATH: Generation(services, principals, chat.ChatCompletions()),
@@ -113,6 +115,7 @@ def create_app(services: "Services") -> FastAPI:
     for path, endpoint in hot.items():
         # The router knows the routes too, so that another method there is a 405.
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
+    app.router.routes.append(Route(webhooks.STRIPE, webhooks.stripe, methods=["POST"]))
     for module in _MODULES:
         app.include_router(module.router)
     posted = {("POST", path): endpoint for path, endpoint in hot.items()}

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, Router
 
 from functions.web.body import read
 from shared.core.faults import NotYours
@@ -25,6 +24,3 @@ async def stripe(request: Request) -> Response:
     body = await read(request.scope, request.receive, LIMIT)
     new = await intake.take(body, request.headers.get("stripe-signature", ""))
     return JSONResponse({"received": True, "new": new})
-
-
-router = Router([Route(STRIPE, stripe, methods=["POST"])])
