@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 import uvicorn
+from starlette.applications import Starlette
 
 from functions.web.app import create_app
 from infra.simulator import Pace, Simulator, start
@@ -80,9 +81,16 @@ async def opened(addresses: Addresses, *, pace: Pace | None = None, **changes: A
 @asynccontextmanager
 async def served(engine: Services) -> AsyncIterator[str]:
     """The web app over an engine on a free port, as uvicorn serves it in earnest."""
+    async with listening(create_app(engine)) as url:
+        yield url
+
+
+@asynccontextmanager
+async def listening(app: Starlette) -> AsyncIterator[str]:
+    """An app on a free port."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(engine),
+        app,
         log_config=None,
         access_log=False,
         http="httptools",
