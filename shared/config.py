@@ -197,6 +197,8 @@ class Deployment:
     """The kind of GPU that serves the Llama tier (`gpu/kinds.py`); empty: no pool is deployed."""
     llama_model: str = "llama-3.1-8b"
     """The catalogue's name of the model that the pool serves."""
+    llama_url: str = ""
+    """Where the pool that is deployed along answers; the deployer finds it out. Empty: not known yet."""
     gpu_snapshot: bool = False
     """Whether the pool's containers start from a snapshot of the GPU's memory (an alpha feature)."""
 
@@ -215,11 +217,17 @@ class Deployment:
             warm=read.whole("CHATSMART_WARM", cls.warm),
             llama_gpu=env.get("CHATSMART_LLAMA_GPU", ""),
             llama_model=env.get("CHATSMART_LLAMA_MODEL") or cls.llama_model,
+            llama_url=env.get("CHATSMART_LLAMA_URL", "").rstrip("/"),
             gpu_snapshot=read.switch("CHATSMART_GPU_SNAPSHOT"),
         )
 
     def as_env(self) -> dict[str, str]:
-        """The variables that `from_env` reads, so that a container sees what was deployed."""
+        """The variables that `from_env` reads, so that a container sees what was deployed. A pool that is deployed
+        along is the Llama tier, whatever the secret says of it; until its address is known, the tier is off."""
+        pool = {
+            "LLAMA_BASE_URL": f"{self.llama_url}/v1" if self.llama_url else "off",
+            "LLAMA_MODEL": self.llama_model,
+        }
         return {
             "CHATSMART_ENV": self.env,
             "CHATSMART_REVISION": self.revision,
@@ -227,6 +235,8 @@ class Deployment:
             "CHATSMART_WARM": str(self.warm),
             "CHATSMART_LLAMA_GPU": self.llama_gpu,
             "CHATSMART_LLAMA_MODEL": self.llama_model,
+            "CHATSMART_LLAMA_URL": self.llama_url,
+            **(pool if self.llama_gpu else {}),
             "CHATSMART_GPU_SNAPSHOT": "1" if self.gpu_snapshot else "0",
         }
 
