@@ -109,14 +109,14 @@ class Webhooks:
     max_containers=20,
     scaledown_window=10,
     timeout=900,
-    retries=modal.Retries(max_retries=3, initial_delay=5.0, backoff_coefficient=2.0),
+    retries=modal.Retries(max_retries=3, initial_delay=20.0, backoff_coefficient=2.0),
 )
-async def write(tenant: str, run: str) -> bool:
+async def write(run: str) -> bool:
     """Go on with one document that its container left, and see it through. Whether there was anything to do: it is
     claimed in the database, so that a second call for it does nothing."""
     from functions.cloud.working import write_one
 
-    return await write_one(Settings.from_env(), tenant, run)
+    return await write_one(Settings.from_env(), run)
 
 
 async def _turn(name: str) -> int:

@@ -52,6 +52,7 @@ from shared.adapters.stripe.signature import StripeSignature
 from shared.adapters.telemetry import lines
 from shared.adapters.telemetry.observed import ObservedLog, ObservedShelf
 from shared.adapters.telemetry.signals import Signals, Spans
+from shared.adapters.workers import OwnWorkers
 from shared.billing.intake import Intake
 from shared.chat.aside import Aside
 from shared.chat.desk import Chat
@@ -76,6 +77,7 @@ from shared.ports.provider import Provider
 from shared.ports.recogniser import Recogniser
 from shared.ports.retention import Expiring
 from shared.ports.vault import Vault
+from shared.ports.workers import Workers
 from shared.recall.fingerprint import Fingerprinter
 from shared.recall.judge import Judge
 from shared.recall.lookup import Lookup
@@ -183,8 +185,9 @@ class _Ground:
         return AesSealer(self.secret)
 
 
-def services(settings: Settings) -> Services:
-    """Everything, chosen by the settings. Raises BadSettings where a store or a provider has no address."""
+def services(settings: Settings, *, workers: Workers | None = None) -> Services:
+    """Everything, chosen by the settings; what a cloud does in its own way is given. Raises BadSettings where a store
+    or a provider has no address."""
     _complete(settings)
     lines.configure("warning" if settings.env == "local" else "info")
     ground = _ground(settings)
@@ -213,7 +216,7 @@ def services(settings: Settings) -> Services:
         telemetry=ground.telemetry,
         catalogue=catalogue,
         pipelines=stores.registry,
-        documents=Documents(stores, catalogue, Works(stores)),
+        documents=_documents(stores, catalogue, workers),
         ledger=stores.ledger,
         chat=chat,
         old_path=old_path,
@@ -234,6 +237,15 @@ def services(settings: Settings) -> Services:
         intake=intake(settings, database),
         providers=ground.providers,
     )
+
+
+def _documents(stores: Stores, catalogue: Catalogue, workers: Workers | None) -> Documents:
+    if workers is not None:
+        return Documents(stores, catalogue, Works(stores, workers))
+    own = OwnWorkers()
+    documents = Documents(stores, catalogue, Works(stores, own))
+    own.adopt = documents.adopt
+    return documents
 
 
 def intake(settings: Settings, database: Database) -> Intake | None:

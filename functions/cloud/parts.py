@@ -1,9 +1,10 @@
 """The services as they are built where they are deployed."""
 
+from functions.cloud.workers import ModalWorkers
 from shared.bootstrap import Services, services
 from shared.config import Settings
 
 
 def deployed(settings: Settings) -> Services:
     """Everything, with Modal's adapters. Connects to nothing. Raises BadSettings."""
-    return services(settings)
+    return services(settings, workers=ModalWorkers())

@@ -8,7 +8,7 @@ from functions.jobs.schedule import job
 from functions.jobs.turn import turn
 from shared.bootstrap import Services
 from shared.config import Settings
-from shared.core.ids import RunId, TenantId
+from shared.core.ids import RunId
 
 
 async def run_job(settings: Settings, name: str) -> int:
@@ -17,11 +17,11 @@ async def run_job(settings: Settings, name: str) -> int:
         return await turn(services, job(name))
 
 
-async def write_one(settings: Settings, tenant: str, run: str) -> bool:
+async def write_one(settings: Settings, run: str) -> bool:
     """Go on with one document until it is over. False where there is nothing to do: it is over, or another works on
     it."""
     async with _started(settings) as services:
-        return await services.documents.adopt(TenantId(tenant), RunId(run))
+        return await services.documents.see_through(RunId(run))
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -49,6 +49,8 @@ _LAST_POSITION = 2**31
 """Past any event of a run: where the end of one that was given up is told."""
 _WRITTEN = "\N{MATHEMATICAL LEFT WHITE SQUARE BRACKET}MARK_"
 """How the placeholder begins of a placeholder that its author wrote: nothing is hidden there."""
+_SWEPT = 50
+"""How many orphans are handed out in one sweep."""
 _LEAST_OUTPUT = 256
 """Tokens: no step says anything useful in less, so a budget that can't pay for these is refused at once."""
 
@@ -274,23 +276,49 @@ class Documents:
         return await self.get(principal, run)
 
     async def adopt_orphans(self) -> int:
-        """Go on with documents whose process died. The number taken over."""
+        """Hand documents whose process died to the workers. The number that they took."""
         stores = self.stores
-        now = stores.clock.now()
-        found = await stores.shelf.claim_orphans(now - timedelta(seconds=3 * BEAT_SECONDS), now, limit=20)
+        silent = self._silent
+        # Looked at, not taken: that is the worker's to do. A document that nobody takes is found by every sweep.
+        found = await stores.shelf.claim_orphans(silent, silent - timedelta(seconds=1), limit=_SWEPT)
         taken = 0
-        for tenant, run in found:
-            document = await stores.shelf.get(tenant, run)
-            if document is None or document.status != "running" or run in self.works.tasks:
-                continue
-            try:
-                await self._adopt(document)
-            except Unavailable:
-                continue  # its beat goes stale again, and the next sweep finds the store back
-            except (CallerFault, OurFault) as fault:
-                await self.works.give_up(document, fault)
-            taken += 1
+        for _, run in found:
+            taken += await self.works.workers.enqueue(run)
         return taken
+
+    async def adopt(self, run: RunId) -> bool:
+        """Go on with a document whose process died, here. False where there is nothing to do: it is over, or somebody
+        works on it."""
+        stores = self.stores
+        if run in self.works.tasks or self.works.closing:
+            return False
+        found = await stores.shelf.claim_orphans(self._silent, stores.clock.now(), 1, run)
+        if not found:
+            return False
+        document = await stores.shelf.get(found[0][0], run)
+        if document is None or document.status != "running":
+            return False
+        try:
+            await self._adopt(document)
+        except Unavailable:
+            return False  # its beat goes stale again, and the next sweep finds the store back
+        except (CallerFault, OurFault) as fault:
+            await self.works.give_up(document, fault)
+        return True
+
+    async def see_through(self, run: RunId) -> bool:
+        """`adopt`, and wait until this process has nothing more to do for the document."""
+        if not await self.adopt(run):
+            return False
+        task = self.works.tasks.get(run)
+        if task is not None:
+            await asyncio.wait((task,))
+        return True
+
+    @property
+    def _silent(self) -> datetime:
+        """A running document whose last beat is older than this has lost its process."""
+        return self.stores.clock.now() - timedelta(seconds=3 * BEAT_SECONDS)
 
     async def _adopt(self, document: Document) -> None:
         stores = self.stores

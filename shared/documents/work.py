@@ -36,6 +36,7 @@ from shared.ports.models import Models
 from shared.ports.recogniser import Recogniser
 from shared.ports.shelf import Document, Shelf
 from shared.ports.vault import Vault
+from shared.ports.workers import Workers
 from shared.runtime.course import Context, Finding
 from shared.runtime.journal import Conclude
 from shared.runtime.run import resume, run, what_if
@@ -47,6 +48,8 @@ BEAT_SECONDS = 5.0
 FIRST_TOKENS = 1
 """What a document takes of its caller's tokens when it begins, so that one in debt waits; the rest once it is known."""
 _LONG_AGO = timedelta(days=1)
+_HANDING_SECONDS = 5.0
+"""A process that is told to end has little time."""
 _LINES = structlog.get_logger("chatsmart")
 SourceFinder = Callable[[Principal, str, RunId], Awaitable[Sequence[Finding]]]
 """Looks a query up for a caller, on behalf of a run."""
@@ -88,12 +91,16 @@ class Works:
     """The documents that this process is working on. A reader that leaves stops none of them."""
 
     stores: Stores
+    workers: Workers
+    """Who goes on with what is left when this process ends."""
     tasks: dict[RunId, asyncio.Task[None]] = field(default_factory=dict)
     closing: bool = False
     hidings: dict[RunId, Hiding] = field(default_factory=dict)
     """What each run hides: what its sources bring is hidden under the same names."""
     callers: dict[RunId, Principal] = field(default_factory=dict)
     """Whose rates a document's tokens are taken from, once it is settled."""
+    left: set[RunId] = field(default_factory=set)
+    """What this process, as it closes, did not see to its end."""
     _spent: dict[RunId, tuple[Micros, int]] = field(default_factory=dict)
 
     def begin(
@@ -136,13 +143,25 @@ class Works:
         return True
 
     async def close(self) -> None:
-        """Leave everything that is running where it stands: another process resumes it from the log."""
+        """Leave everything that is running where it stands: the workers are told of it, and resume it from the log."""
         self.closing = True
+        await asyncio.sleep(0)  # a task that is cancelled before its first step would leave nothing behind
         tasks = tuple(self.tasks.values())
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        left, self.left = tuple(self.left), set()
+        # One that could not be handed over is found by the next sweep.
+        handing = [asyncio.create_task(self._hand_over(run)) for run in left]
+        if handing:
+            _, late = await asyncio.wait(handing, timeout=_HANDING_SECONDS)
+            for task in late:
+                task.cancel()
+
+    async def _hand_over(self, run: RunId) -> None:
+        with suppress(Unavailable):
+            await self.workers.enqueue(run)
 
     def _launch(self, document: Document, work: Awaitable[object]) -> None:
         task = asyncio.create_task(self._see_through(document, work), name=document.id)
@@ -193,7 +212,9 @@ class Works:
         await settle(stores.ledger, document.tenant, document.id, ZERO)
 
     async def _abandon(self, document: Document) -> None:
-        """Hand a document over: with its beat in the past the next sweep takes it. Its hold stays until then."""
+        """Hand a document over: with its beat in the past whoever is told of it takes it. Its hold stays until then."""
+        if self.closing:
+            self.left.add(document.id)
         with suppress(Unavailable):
             await self.stores.shelf.beat(document.tenant, document.id, document.created - _LONG_AGO)
 

@@ -70,13 +70,13 @@ class MemoryShelf:
             self._beats[tenant, run] = at
 
     async def claim_orphans(
-        self, before: datetime, at: datetime, limit: int
+        self, before: datetime, at: datetime, limit: int, only: RunId | None = None
     ) -> Sequence[tuple[TenantId, RunId]]:
         """See the port; the longest silent first."""
         silent = [
             (beat, name)
             for name, beat in self._beats.items()
-            if beat < before and self._documents[name].status == "running"
+            if beat < before and self._documents[name].status == "running" and only in (None, name[1])
         ]
         claimed = tuple(name for _, name in sorted(silent)[:limit])
         self._beats.update(dict.fromkeys(claimed, at))

@@ -82,8 +82,9 @@ class Shelf(Protocol):
         ...
 
     async def claim_orphans(
-        self, before: datetime, at: datetime, limit: int
+        self, before: datetime, at: datetime, limit: int, only: RunId | None = None
     ) -> Sequence[tuple[TenantId, RunId]]:
         """Running documents of all tenants without a beat since `before`: their process died. Taking one is a beat at
-        `at`, so that nobody else takes it."""
+        `at`, so that nobody else takes it; with an `at` before `before` they are only looked at. `only`: this one or
+        none."""
         ...

@@ -1,12 +1,13 @@
 """What every `ports.shelf.Shelf` promises."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import orjson
 import pytest
 
 from shared.core.faults import OurFault
-from shared.core.ids import TenantId
+from shared.core.ids import RunId, TenantId
 from shared.fakes.log import MemoryLog
 from shared.fakes.shelf import MemoryShelf
 from shared.ports.log import Log
@@ -158,6 +159,29 @@ async def test_an_orphan_is_a_running_document_that_fell_silent(shelf: Shelf, te
     assert await orphans(timedelta(minutes=5)) == set()
     assert await orphans(timedelta(minutes=11)) == {silent.id, beating.id}
     assert len(await shelf.claim_orphans(AT + timedelta(minutes=11), AT, 1)) == 1
+
+
+async def test_one_orphan_can_be_claimed_by_its_name(shelf: Shelf, tenant: TenantId) -> None:
+    """It alone, once, and only where it is silent."""
+    names = [RunId(f"doc_{uuid4().hex}") for _ in range(2)]
+    one, two = (document(tenant, status="running").with_(id=name) for name in names)
+    for each in (one, two):
+        await shelf.put(each)
+    late = AT + timedelta(minutes=5)
+    assert await shelf.claim_orphans(AT, late, 10, one.id) == ()
+    assert await shelf.claim_orphans(late, late, 10, RunId("doc_no")) == ()
+    assert await shelf.claim_orphans(late, late, 10, one.id) == ((tenant, one.id),)
+    assert await shelf.claim_orphans(late, late, 10, one.id) == ()
+    assert await shelf.claim_orphans(late, late, 10, two.id) == ((tenant, two.id),)
+
+
+async def test_orphans_can_be_looked_at(shelf: Shelf, tenant: TenantId) -> None:
+    """A beat before the limit leaves them to whoever claims them."""
+    one, late = document(tenant, status="running"), AT + timedelta(minutes=5)
+    await shelf.put(one)
+    for _ in range(2):
+        assert (tenant, one.id) in await shelf.claim_orphans(late, AT, 10_000)
+    assert await shelf.claim_orphans(late, late, 1, one.id) == ((tenant, one.id),)
 
 
 async def test_a_put_is_no_beat(shelf: Shelf, tenant: TenantId) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from infra.simulator import Fault as Misbehaviour
 from infra.simulator import Pace, start
+from shared.adapters.workers import OwnWorkers
 from shared.bootstrap import services
 from shared.config import Settings
 from shared.core.event import Event
@@ -19,6 +20,7 @@ from shared.core.tenant import Limits, Principal
 from shared.documents.desk import Documents
 from shared.documents.replayed import replayed
 from shared.documents.work import Works
+from shared.fakes.workers import NotingWorkers
 from shared.guard.hiding import Hiding
 from shared.ports.bus import Bus
 from tests.flow.house import House, opened
@@ -87,7 +89,7 @@ async def test_readers_reach_the_end_though_the_bus_was_away(
         await engine.start()
         try:
             stores = replace(engine.documents.stores, bus=AwayBus(engine.documents.stores.bus, 3, times))
-            desk = Documents(stores, engine.catalogue, Works(stores))
+            desk = Documents(stores, engine.catalogue, Works(stores, NotingWorkers()))
             document = await desk.start(who, desk.read(ORDER))
             async with asyncio.timeout(20):
                 events = [event async for event in desk.follow(who, document.id)]
@@ -165,7 +167,9 @@ async def test_an_orphan_that_nobody_can_finish_ends_with_a_reason(house: House)
     who = Principal(house.tenant, "test")
     order = desk.read(ORDER)
     poor = replace(desk.stores, house=Limits(month_micros=Micros(1)))
-    sweeper = Documents(poor, house.services.catalogue, Works(poor))
+    own = OwnWorkers()
+    sweeper = Documents(poor, house.services.catalogue, Works(poor, own))
+    own.adopt = sweeper.adopt
     documents = [await desk._shelved(who, order, Hiding(who.rules)) for _ in range(2)]
     for document in documents:
         await desk.stores.shelf.beat(house.tenant, document.id, document.created.replace(year=2020))

@@ -40,8 +40,8 @@ create policy change_documents on public.documents for update to authenticated
   with check (tenant_id = (select public.current_tenant()));
 
 -- Running documents of all tenants whose process has gone silent: names only. Taking them is a beat, in the same
--- statement, so that two sweeps at once never take the same one.
-create function app.claim_orphans(before timestamptz, at timestamptz, up_to integer)
+-- statement, so that two sweeps at once never take the same one. With `one` no other than this.
+create function app.claim_orphans(before timestamptz, at timestamptz, up_to integer, one text default null)
 returns table (tenant_id uuid, run_id text)
 language sql volatile security definer
 set search_path = ''
@@ -51,7 +51,7 @@ as $$
   from (
     select o.tenant_id, o.id
     from public.documents as o
-    where o.status = 'running' and o.beat_at < before
+    where o.status = 'running' and o.beat_at < before and (one is null or o.id = one)
     order by o.beat_at
     limit up_to
     for update skip locked
@@ -59,5 +59,5 @@ as $$
   where d.tenant_id = silent.tenant_id and d.id = silent.id
   returning d.tenant_id, d.id
 $$;
-revoke all on function app.claim_orphans(timestamptz, timestamptz, integer) from public;
-grant execute on function app.claim_orphans(timestamptz, timestamptz, integer) to chatsmart_app;
+revoke all on function app.claim_orphans(timestamptz, timestamptz, integer, text) from public;
+grant execute on function app.claim_orphans(timestamptz, timestamptz, integer, text) to chatsmart_app;

@@ -60,10 +60,10 @@ class PostgresShelf:
             await connection.execute(_SQL["beat"], tenant, run, at)
 
     async def claim_orphans(
-        self, before: datetime, at: datetime, limit: int
+        self, before: datetime, at: datetime, limit: int, only: RunId | None = None
     ) -> Sequence[tuple[TenantId, RunId]]:
         """See the port; the longest silent first."""
-        rows = await self._database.call(_SQL["claim_orphans"], before, at, limit)
+        rows = await self._database.call(_SQL["claim_orphans"], before, at, limit, only)
         return tuple((TenantId(str(row["tenant_id"])), RunId(row["run_id"])) for row in rows)
 
 

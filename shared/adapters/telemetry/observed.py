@@ -59,7 +59,7 @@ class ObservedShelf:
         await self.inner.beat(tenant, run, at)
 
     async def claim_orphans(
-        self, before: datetime, at: datetime, limit: int
+        self, before: datetime, at: datetime, limit: int, only: RunId | None = None
     ) -> Sequence[tuple[TenantId, RunId]]:
         """As the inner shelf has them."""
-        return await self.inner.claim_orphans(before, at, limit)
+        return await self.inner.claim_orphans(before, at, limit, only)

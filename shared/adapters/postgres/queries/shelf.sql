@@ -36,4 +36,4 @@ update public.documents set beat_at = $3 where tenant_id = $1 and id = $2 and st
 
 -- name: claim_orphans
 -- Across tenants, so through a narrow function.
-select tenant_id, run_id from app.claim_orphans($1, $2, $3)
+select tenant_id, run_id from app.claim_orphans($1, $2, $3, $4)
