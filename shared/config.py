@@ -65,6 +65,8 @@ class Settings:
     """Everything that differs between two homes of the same code. `seconds` are seconds; caps are micro-dollars."""
 
     env: Environment = "local"
+    revision: str = ""
+    """What is deployed, so that /healthz can tell it; empty where nothing was."""
     host: str = "127.0.0.1"
     port: int = 8000
     home: Path = Path(".chatsmart")
@@ -112,6 +114,7 @@ class Settings:
         read = _Reader(env)
         settings = cls(
             env=read.environment(),
+            revision=env.get("CHATSMART_REVISION", ""),
             host=env.get("CHATSMART_HOST") or cls.host,
             port=read.port(),
             home=Path(env.get("CHATSMART_HOME") or cls.home).expanduser(),

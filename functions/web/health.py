@@ -12,9 +12,11 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", **describe("Health", "The process answers", caller=False))
-async def healthz() -> Response:
-    """The process lives. Looks at nothing else: a store that is down must not get us killed."""
-    return Json({"status": "ok"})
+async def healthz(request: Request) -> Response:
+    """The process lives, and which revision it is where it was deployed: while a deploy goes on, two of them answer.
+    Looks at nothing else: a store that is down must not get us killed."""
+    revision = engine(request).settings.revision
+    return Json({"status": "ok", **({"revision": revision} if revision else {})})
 
 
 @router.get("/readyz", **describe("Readiness", "All stores answer", also=503, caller=False))
