@@ -204,6 +204,8 @@ class Deployment:
     """Where the pool that is deployed along answers; the deployer finds it out. Empty: not known yet."""
     gpu_snapshot: bool = False
     """Whether the pool's containers start from a snapshot of the GPU's memory (an alpha feature)."""
+    llama_dummy: bool = False
+    """Whether the pool runs on random weights: for trying a configuration without a download. Never in production."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Deployment":
@@ -222,6 +224,7 @@ class Deployment:
             llama_model=env.get("CHATSMART_LLAMA_MODEL") or cls.llama_model,
             llama_url=env.get("CHATSMART_LLAMA_URL", "").rstrip("/"),
             gpu_snapshot=read.switch("CHATSMART_GPU_SNAPSHOT"),
+            llama_dummy=read.switch("CHATSMART_LLAMA_DUMMY"),
         )
 
     def as_env(self) -> dict[str, str]:
@@ -241,11 +244,30 @@ class Deployment:
             "CHATSMART_LLAMA_URL": self.llama_url,
             **(pool if self.llama_gpu else {}),
             "CHATSMART_GPU_SNAPSHOT": "1" if self.gpu_snapshot else "0",
+            "CHATSMART_LLAMA_DUMMY": "1" if self.llama_dummy else "0",
         }
 
 
 def _key_variable(name: str) -> str:
     return f"{name.upper()}_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSide:
+    """What the front of the Llama pool reads inside of the model server's own process (`gpu/front.py`)."""
+
+    state: Path | None = None
+    """The folder in which the pool's keeper leaves word: `draining`, and the `token` that its own calls carry."""
+    require_salt: bool = True
+    """Whether a request without a `cache_salt` of its own is refused."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "PoolSide":
+        """Read the environment. Raises BadSettings naming the variable."""
+        env = os.environ if environ is None else environ
+        folder = env.get("CHATSMART_POOL_STATE", "")
+        salted = _Reader(env).switch("CHATSMART_POOL_REQUIRE_SALT", default=True)
+        return cls(Path(folder) if folder else None, salted)
 
 
 @dataclass(frozen=True, slots=True)
