@@ -1,6 +1,7 @@
 """Fixtures for every test. Nothing starts before a test asks for it."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -45,3 +46,28 @@ async def stores(addresses: Addresses) -> AsyncIterator[Stores]:
     """The adapters on this worker's database and Redis."""
     async with real.opened(addresses, SystemClock()) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def cluster_addresses(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+    """The same database, and a Redis of three nodes that only this worker uses."""
+    from tests.redis_servers import cluster
+
+    with cluster(tmp_path_factory.mktemp("nodes")) as nodes:
+        yield replace(addresses, redis=f"redis+cluster://127.0.0.1:{nodes[0].port}")
+
+
+@pytest.fixture
+async def clustered(cluster_addresses: Addresses) -> AsyncIterator[Stores]:
+    """The adapters on this worker's database and a cluster."""
+    async with real.opened(cluster_addresses, SystemClock()) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["redis", "cluster", "memory"])
+def backed(request: pytest.FixtureRequest) -> Stores | None:
+    """What a contract is kept by: the adapters on one Redis and on a cluster, and the fake (None)."""
+    if request.param == "memory":
+        return None
+    found: Stores = request.getfixturevalue("clustered" if request.param == "cluster" else "stores")
+    return found

@@ -60,13 +60,10 @@ async def kept(stores: Stores) -> AsyncIterator[KeptAnswers]:
     await answers.close()
 
 
-@pytest.fixture(params=["redis before postgres", "memory"])
-def real(request: pytest.FixtureRequest) -> Stores | None:
-    """The stores; None: in memory."""
-    if request.param == "memory":
-        return None
-    stores: Stores = request.getfixturevalue("stores")
-    return stores
+@pytest.fixture
+def real(backed: Stores | None) -> Stores | None:
+    """The stores, Redis before Postgres; None: in memory."""
+    return backed
 
 
 @pytest.fixture

@@ -16,12 +16,9 @@ from tests.stores import Stores
 SOON = 10.0
 
 
-@pytest.fixture(params=["redis", "memory"])
-def bus(request: pytest.FixtureRequest) -> Bus:
-    if request.param == "memory":
-        return MemoryBus()
-    stores: Stores = request.getfixturevalue("stores")
-    return stores.bus
+@pytest.fixture
+def bus(backed: Stores | None) -> Bus:
+    return MemoryBus() if backed is None else backed.bus
 
 
 async def all_of(events: AsyncGenerator[Event, None]) -> list[Event]:

@@ -27,12 +27,13 @@ class Two:
     there: Flights
 
 
-@pytest.fixture(params=["redis", "memory"])
+@pytest.fixture(params=["redis", "cluster", "memory"])
 def redis(request: pytest.FixtureRequest) -> str | None:
     """Where Redis is; None: in memory."""
     if request.param == "memory":
         return None
-    addresses: Addresses = request.getfixturevalue("addresses")
+    name = "cluster_addresses" if request.param == "cluster" else "addresses"
+    addresses: Addresses = request.getfixturevalue(name)
     return addresses.redis
 
 

@@ -46,10 +46,9 @@ class Containers:
         return (until - self.clock.now()).total_seconds()
 
 
-@pytest.fixture(params=["redis", "memory"])
-def backing(request: pytest.FixtureRequest) -> Stores | None:
-    found: Stores | None = request.getfixturevalue("stores") if request.param == "redis" else None
-    return found
+@pytest.fixture
+def backing(backed: Stores | None) -> Stores | None:
+    return backed
 
 
 @pytest.fixture

@@ -54,12 +54,11 @@ def truth() -> Truth:
     return Truth()
 
 
-@pytest.fixture(params=["redis", "memory"])
-def ledger(request: pytest.FixtureRequest, clock: FakeClock, truth: Truth) -> Ledger:
-    if request.param == "memory":
+@pytest.fixture
+def ledger(backed: Stores | None, clock: FakeClock, truth: Truth) -> Ledger:
+    if backed is None:
         return MemoryLedger(clock, truth)
-    stores: Stores = request.getfixturevalue("stores")
-    return RedisLedger(stores.redis, clock, truth, own_time=True)
+    return RedisLedger(backed.redis, clock, truth, own_time=True)
 
 
 async def figures(ledger: Ledger, tenant: TenantId) -> tuple[int, int]:

@@ -32,12 +32,11 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=["redis", "memory"])
-def ledger(request: pytest.FixtureRequest, clock: FakeClock) -> Ledger:
-    if request.param == "memory":
+@pytest.fixture
+def ledger(backed: Stores | None, clock: FakeClock) -> Ledger:
+    if backed is None:
         return MemoryLedger(clock)
-    stores: Stores = request.getfixturevalue("stores")
-    return RedisLedger(stores.redis, clock, nothing, own_time=True)
+    return RedisLedger(backed.redis, clock, nothing, own_time=True)
 
 
 async def left(ledger: Ledger, tenant: TenantId, *rates: Rate) -> list[int]:

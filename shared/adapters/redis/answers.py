@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from shared.adapters.redis.connection import RedisConnection, reached
+from shared.adapters.redis.line import Script
 from shared.core.frozen import quick
 from shared.core.ids import RunId, TenantId
 from shared.core.money import Micros
@@ -33,20 +34,20 @@ _FORMAT = "recall1"
 # An epoch never goes back: what a slow reader of Postgres brings is old.
 # KEYS: epoch, fresh
 # ARGV: epoch, milliseconds of epoch and of fresh
-_TELL = """
+_TELL = Script("""
 local known = tonumber(redis.call('GET', KEYS[1]) or -1)
 if known > tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('SET', KEYS[2], '1', 'PX', ARGV[3])
 return 1
-"""
+""")
 # The marker of a frame lasts as long as the last of its answers.
 # KEYS: the frame's. ARGV: epoch, milliseconds
-_MARK = """
+_MARK = Script("""
 if redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('PTTL', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
-"""
+""")
 
 
 @quick
@@ -67,10 +68,8 @@ class RedisAnswers:
     """The front store. Everything raises Unavailable."""
 
     def __init__(self, connection: RedisConnection, namespace: str = "chatsmart") -> None:
-        self._commands = connection.commands
+        self._connection, self._commands = connection, connection.commands
         self._stem = f"{namespace}:{_FORMAT}:"
-        register = connection.commands.register_script
-        self._tell, self._mark = register(_TELL), register(_MARK)
 
     async def get(
         self, tenant: TenantId, key: bytes, frame: bytes, content: bytes | None, at: datetime
@@ -115,7 +114,7 @@ class RedisAnswers:
                     frames[one.frame] = max(left, frames.get(one.frame, 0))
             with reached():
                 for frame, left in frames.items():
-                    await self._mark(keys=[f"{stem}f:{frame.hex()}"], args=[epoch, left], client=pipeline)
+                    pipeline.eval(_MARK.text, 1, f"{stem}f:{frame.hex()}", epoch, left)
                 await pipeline.execute()
 
     async def mark(self, tenant: TenantId, epoch: int, frame: bytes, until: datetime, now: datetime) -> None:
@@ -123,13 +122,15 @@ class RedisAnswers:
         left = int((until - now).total_seconds() * 1000)
         if left > 0:
             with reached():
-                await self._mark(keys=[f"{self._of(tenant)}f:{frame.hex()}"], args=[epoch, left])
+                await self._connection.script(_MARK, [f"{self._of(tenant)}f:{frame.hex()}"], [epoch, left])
 
     async def tell(self, tenant: TenantId, epoch: int) -> None:
         """What Postgres says the epoch is: everything of an older one is void."""
         stem = self._of(tenant)
         with reached():
-            await self._tell(keys=[stem + "epoch", stem + "fresh"], args=[epoch, _EPOCH_MS, _FRESH_MS])
+            await self._connection.script(
+                _TELL, [stem + "epoch", stem + "fresh"], [epoch, _EPOCH_MS, _FRESH_MS]
+            )
 
     async def warm(self, tenant: TenantId, epoch: int) -> None:
         """The newest answers of an epoch are all here."""

@@ -22,8 +22,8 @@ class RedisBus:
     """`ports.bus.Bus`. No entry is ever trimmed: a stream goes as a whole."""
 
     def __init__(self, connection: RedisConnection) -> None:
+        self._connection = connection
         self._commands = connection.commands
-        self._waiting = connection.waiting
 
     async def publish(self, tenant: TenantId, run: RunId, events: Sequence[Event]) -> None:
         """See the port. One round trip. A position that is there, or behind the last one, is left as it is."""
@@ -77,11 +77,9 @@ class RedisBus:
 
     async def _page(self, key: str, last: int, *, wait: bool) -> list[tuple[bytes, dict[bytes, bytes]]]:
         """Entries past `last`; none where none came for a while."""
-        client = self._waiting if wait else self._commands
         with reached():
             block = int(BLOCK * 1000) if wait else None
-            answer: Any = await client.xread({key: f"{last}-0"}, count=_PAGE, block=block)
-        return list(answer[0][1]) if answer else []
+            return await self._connection.entries(key, f"{last}-0", _PAGE, block)
 
     async def _over(self, key: str, last: int) -> bool:
         """Whether nothing can come: the stream is gone, or its final event has been seen."""

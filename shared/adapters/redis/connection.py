@@ -1,19 +1,27 @@
 """The way into Redis: one client for commands, one for readers that wait, a line for scripts, and faults instead of
-driver errors."""
+driver errors. One server or a cluster, by the address: whoever uses this need not know which."""
 
+import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisClusterException, RedisError
 
-from shared.adapters.redis.line import Line
+from shared.adapters.redis.address import Address, address_of
+from shared.adapters.redis.line import Line, Script
+from shared.adapters.redis.slots import Slots
+from shared.adapters.redis.troubles import told
 from shared.core.faults import Unavailable
 
 Client: TypeAlias = Redis
+Entries: TypeAlias = list[tuple[bytes, dict[bytes, bytes]]]
+"""Of a stream: ids and fields."""
+ERRORS = (RedisError, RedisClusterException, OSError)
+"""What the driver raises."""
 
 BLOCK = 4.0
 """Seconds that a reader waits on the server before it looks round: well under any proxy's idle limit."""
@@ -25,18 +33,71 @@ _READERS = 9000
 
 
 class RedisConnection:
-    """Clients connect when they are first used, and again after a loss: nothing here needs starting."""
+    """Clients connect when they are first used, and again after a loss: nothing here needs starting. Raises BadAddress,
+    which is a ValueError."""
 
     def __init__(self, url: str) -> None:
-        self.commands = _pool(BlockingConnectionPool, url, _COMMANDS, _COMMAND, timeout=_COMMAND)
+        address = address_of(url)
+        self.cluster = address.cluster
+        self.line: Line | Slots
+        if address.cluster:
+            self.commands, cluster = _cluster(address, _COMMANDS * 4, _COMMAND)
+            self.waiting, self._readers = _cluster(address, _READERS, BLOCK + _COMMAND)
+            self.line = Slots(cluster)
+            return
+        self.commands = _pool(BlockingConnectionPool, address, _COMMANDS, _COMMAND, timeout=_COMMAND)
         # each reader that waits holds a connection; the driver's own limit is 100
-        self.waiting = _pool(ConnectionPool, url, _READERS, BLOCK + _COMMAND)
-        self.line = Line(self.commands)
+        self.waiting = _pool(ConnectionPool, address, _READERS, BLOCK + _COMMAND)
+        pool: Any = self.commands.connection_pool
+        self.line = Line(pool.make_connection)
 
     async def ready(self) -> None:
-        """Raises Unavailable where Redis does not answer."""
+        """Raises Unavailable, with what to do, where Redis does not answer."""
         with reached():
             await self.commands.exists("cs:ready")
+
+    async def script(
+        self, script: Script, keys: Sequence[str], arguments: Sequence[bytes | str | int]
+    ) -> Any:
+        """A script whose answer is not one line of text. Raises the driver's errors."""
+        words: Any = (len(keys), *keys, *arguments)
+        try:
+            return await self.commands.evalsha(script.sha, *words)
+        except NoScriptError:
+            return await self.commands.eval(script.text, *words)
+
+    async def entries(self, key: str, after: str, count: int, block_ms: int | None = None) -> Entries:
+        """A stream's next entries; with `block_ms` it waits for one so long. Raises the driver's errors."""
+        if block_ms is None:
+            found: Any = await self.commands.xrange(key, min=f"({after}", count=count)
+            return list(found)
+        if not self.cluster:
+            answer: Any = await self.waiting.xread({key: after}, count=count, block=block_ms)
+            return list(answer[0][1]) if answer else []
+        await self._readers.initialize()
+        # Where the keys of this command are, a cluster's client would ask the server each time: the node is named.
+        node = self._readers.get_node_from_key(key)
+        waiting: Any = self.waiting
+        answer = await waiting.execute_command(
+            "XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", key, after, target_nodes=node
+        )
+        return list(answer[0][1]) if answer else []
+
+    async def pages(self, streams: Mapping[str, str], count: int, block_ms: int) -> list[tuple[str, Entries]]:
+        """The next entries of several streams; waits a moment for the first. Raises the driver's errors."""
+        if not self.cluster:
+            asked: Any = dict(streams)
+            answer: Any = await self.waiting.xread(asked, count=count, block=block_ms)
+            return [(key.decode(), list(entries)) for key, entries in answer or ()]
+        # One command can't wait for streams of several slots: they are looked at one by one, in one round trip a node.
+        async with self.commands.pipeline(transaction=False) as pipeline:
+            for key, after in streams.items():
+                pipeline.xrange(key, min=f"({after}", count=count)
+            pages: Any = await pipeline.execute()
+        found = [(key, list(page)) for key, page in zip(streams, pages, strict=True) if page]
+        if not found:
+            await asyncio.sleep(block_ms / 1000)
+        return found
 
     async def close(self) -> None:
         """Close all connections."""
@@ -45,20 +106,31 @@ class RedisConnection:
         await self.waiting.aclose()
 
 
-def _pool(kind: type[ConnectionPool], url: str, most: int, seconds: float, **more: Any) -> Client:
+def _pool(kind: type[ConnectionPool], address: Address, most: int, seconds: float, **more: Any) -> Client:
     # Commands are repeated on a lost connection, so each must bear it. RESP 2: no handshake, and what Redis 6.2 and
     # every proxy speak.
-    pool = kind.from_url(
-        url,
-        max_connections=most,
-        protocol=2,
-        socket_timeout=seconds,
-        socket_connect_timeout=_COMMAND,
-        retry=Retry(ExponentialBackoff(cap=0.4, base=0.02), _RETRIES),
-        **more,
-    )
+    pool = kind.from_url(address.url, max_connections=most, **_timing(seconds), **address.options, **more)
     client: Client = Redis.from_pool(pool)
     return client
+
+
+def _cluster(address: Address, most: int, seconds: float) -> tuple[Client, RedisCluster]:
+    """A cluster's client, which takes the same commands, twice: as those who use it see it, and as what it is."""
+    cluster = RedisCluster.from_url(address.url, max_connections=most, **_timing(seconds), **address.options)
+    client: Any = cluster
+    return client, cluster
+
+
+def _timing(seconds: float) -> dict[str, Any]:
+    return {
+        "protocol": 2,
+        "socket_timeout": seconds,
+        "socket_connect_timeout": _COMMAND,
+        "retry": Retry(ExponentialBackoff(cap=0.4, base=0.02), _RETRIES),
+        "retry_on_error": [
+            ReadOnlyError
+        ],  # a primary that became a replica: its name leads to another after that
+    }
 
 
 @contextlib.contextmanager
@@ -66,5 +138,5 @@ def reached() -> Iterator[None]:
     """Driver errors as Unavailable: whoever depends on Redis fails closed."""
     try:
         yield
-    except (RedisError, OSError) as error:
-        raise Unavailable(f"Redis can't be used ({type(error).__name__}).") from error
+    except ERRORS as error:
+        raise Unavailable(told(error)) from error

@@ -10,10 +10,8 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from redis.exceptions import RedisError
-
 from shared.adapters.redis import flights_scripts as scripts
-from shared.adapters.redis.connection import RedisConnection
+from shared.adapters.redis.connection import ERRORS, RedisConnection
 from shared.adapters.redis.flight import Flight, Follower, LoneLead, OwnLead, word_of
 from shared.adapters.redis.line import Script
 from shared.core.faults import Unavailable
@@ -53,7 +51,7 @@ class RedisFlights:
         epoch: Callable[[TenantId], int] = lambda tenant: 0,
     ) -> None:
         self._epoch = epoch
-        self._line, self._waiting = connection.line, connection.waiting
+        self._line, self._connection = connection.line, connection
         self._namespace = namespace
         # Nothing here keeps a flight or a lead alive but those who hold them: one that is dropped ends with its lease.
         self._flights: weakref.WeakValueDictionary[tuple[TenantId, bytes, int], Flight] = (
@@ -280,17 +278,17 @@ class RedisFlights:
         heard = {flight.keys[1]: flight for flight in self._followed if not flight.ended and not flight.led}
         if not heard:
             return False
-        streams: Any = {tail: flight.position for tail, flight in heard.items()}
+        streams = {tail: flight.position for tail, flight in heard.items()}
         try:
             async with asyncio.timeout(_LIMIT):
-                pages: Any = await self._waiting.xread(streams, count=_PAGE, block=_BLOCK_MS)
-        except (RedisError, OSError):  # TimeoutError among them
+                pages = await self._connection.pages(streams, _PAGE, _BLOCK_MS)
+        except ERRORS:  # TimeoutError among them
             self._missed(list(heard.values()))
             await asyncio.sleep(_BLOCK_MS / 1000)
             return True
         self._failing_since = 0.0
-        for tail, entries in pages or ():
-            flight = heard[tail.decode()]
+        for tail, entries in pages:
+            flight = heard[tail]
             if not flight.ended and not flight.led:
                 flight.hear(entries)
         return True

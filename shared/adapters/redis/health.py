@@ -12,6 +12,7 @@ import structlog
 
 from shared.adapters.redis import health_scripts as scripts
 from shared.adapters.redis.connection import RedisConnection, reached
+from shared.adapters.redis.line import Script
 from shared.core.faults import Unavailable
 from shared.core.model_spec import ModelSpec
 from shared.models.breaker import RULES, Breaker, Mark, mark_of, scatter
@@ -30,6 +31,7 @@ _PROBE_LIMIT = 0.5
 _STALE = 5.0
 """Reports that could not be told for so long are dropped: told late, they would open what has recovered."""
 _MOST = 10_000
+_EXCHANGE, _PROBE = Script(scripts.EXCHANGE), Script(scripts.PROBE)
 _BLANK = orjson.dumps(Breaker())
 _RULES = orjson.dumps(RULES)
 _FIELDS = frozenset(Breaker.__dataclass_fields__)
@@ -76,12 +78,10 @@ class RedisHealth:
     """
 
     def __init__(self, connection: RedisConnection, clock: Clock, ids: Ids, scope: str = "health") -> None:
-        self._commands = connection.commands
+        self._connection, self._commands = connection, connection.commands
         self._clock = clock
         self._ids = ids
         self._prefix = f"cs:{{{scope}}}:"  # braces: one hash slot
-        register = connection.commands.register_script
-        self._exchange_script, self._probe_script = register(scripts.EXCHANGE), register(scripts.PROBE)
         self._picture = Picture()
         self._own = Minutes()
         self._turns: dict[str, Turns] = {}
@@ -146,8 +146,8 @@ class RedisHealth:
         try:
             async with asyncio.timeout(_PROBE_LIMIT):
                 with reached():
-                    answer: Any = await self._probe_script(
-                        keys=keys, args=[_BLANK, self._now(), spec.name, spec.provider, RULES.probe]
+                    answer: Any = await self._connection.script(
+                        _PROBE, keys, [_BLANK, self._now(), spec.name, spec.provider, RULES.probe]
                     )
         except (Unavailable, TimeoutError):
             return self._take(spec)
@@ -234,7 +234,7 @@ class RedisHealth:
         try:
             async with asyncio.timeout(_LIMIT):
                 with reached():
-                    answer: Any = await self._exchange_script(keys=self._keys(now), args=arguments)
+                    answer: Any = await self._connection.script(_EXCHANGE, self._keys(now), arguments)
         except (Unavailable, TimeoutError) as error:
             self._missed(batch, error)
             raise Unavailable("Redis can't be used: health goes by what this process sees.") from error

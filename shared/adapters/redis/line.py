@@ -6,20 +6,21 @@ itself, so one that refuses refuses nobody else.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.exceptions import AskError, ClusterDownError, NoScriptError, RedisError, TryAgainError
 from redis.exceptions import ConnectionError as Lost
-from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as TooLate
 
+from shared.adapters.redis.troubles import final, told
 from shared.core.faults import Unavailable
 
 _PAUSES = (0.0, 0.05, 0.2)
 """Seconds before a connection that was lost is tried again; the connection itself tries some times to connect."""
+_REPLICA = "READONLY "
 _MOST = 200
 """Scripts in one round trip: others get their turn on the server after about a millisecond."""
 
@@ -45,11 +46,19 @@ class _Asked:
     answered: bool = False
 
 
-class Line:
-    """Runs scripts. Connects when it is first used, and again after a loss."""
+class Elsewhere(Unavailable):
+    """A node of a cluster does not have the script's keys, or not now; nothing was run."""
 
-    def __init__(self, client: Redis) -> None:
-        self._client = client
+    def __init__(self, error: RedisError) -> None:
+        super().__init__(told(error))
+        self.error = error
+
+
+class Line:
+    """Runs scripts. Connects when it is first used, and again after a loss; `make` makes a connection."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
         self._connection: Any = None
         self._told: set[str] = set()
         """Scripts whose text this connection has sent: what is asked first has to run first, so that none of them may
@@ -96,18 +105,21 @@ class Line:
                 return
             except (Lost, OSError) as lost:
                 error = lost
+                if final(lost):
+                    break
             except RedisError as refused:
                 # Too late, or the connection's own beginning was refused: a password, say.
                 error = refused
                 break
         for asked in group:
-            _end(asked, Unavailable(f"Redis can't be used ({type(error).__name__})."))
+            fault = Unavailable(told(error))
+            fault.__cause__ = error
+            _end(asked, fault)
 
     async def _round_trip(self, group: list[_Asked]) -> None:
         try:
             if self._connection is None:
-                pool: Any = self._client.connection_pool
-                self._connection = pool.make_connection()
+                self._connection = self._make()
                 await self._connection.connect()
                 self._told = set()
             told = self._told
@@ -138,7 +150,13 @@ class Line:
                 unknown.append(asked)
             except (Lost, TooLate):
                 raise
+            except (AskError, TryAgainError, ClusterDownError) as error:  # MOVED is a kind of ASK
+                asked.answered = True
+                _end(asked, Elsewhere(error))
             except RedisError as error:
+                if _REPLICA in str(error):
+                    # It was the primary; by its name another is found. What it refused was not run.
+                    raise Lost(str(error)) from error
                 asked.answered = True
                 _end(asked, Unavailable(f"Redis refused a script ({error})."))
             else:

