@@ -38,9 +38,8 @@ test-%: install ## one folder of tests: make test-unit, test-flow, test-laws …
 bench: install ## every benchmark, short form: JSON lines with ratios
 	@$(PY) -m infra.cli bench
 
-deploy: ## ship to Modal
-	@echo "make deploy is not built yet: this version runs on one machine (make up). Deploying to Modal comes later." >&2
-	@exit 2
+deploy: install ## ship to Modal: make deploy ENV=staging ARGS=--dry-run; see docs/deploy.md
+	@$(PY) -m infra.cli deploy --env $(or $(ENV),staging) $(ARGS)
 
 lock: install ## write both locks from pyproject.toml; UPGRADE=1 takes the newest versions
 	@$(UV_COMPILE) --extra build --extra dev --extra deploy --output-file requirements-dev.lock

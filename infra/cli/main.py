@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from infra.cli.cache_verbs import app as cache_app
 from infra.cli.cutover_verbs import app as cutover_app
+from infra.cli.deploy_verbs import app as deploy_app
 from infra.cli.options import AsJson, Dollars, Key, Pace, Url
 from infra.cli.plugins_verbs import app as plugins_app
 from infra.cli.policy_verbs import app as policy_app
@@ -69,6 +70,7 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(cache_app, name="cache")
 app.add_typer(cutover_app, name="cutover")
 app.add_typer(policy_app, name="policy")
+app.add_typer(deploy_app, name="deploy")
 app.add_typer(plugins_app, name="plugins")
 app.add_typer(retention_app, name="retention")
 

@@ -1,0 +1,1 @@
+"""Deploying: small steps, each with a message and, where it changes something, its undoing."""

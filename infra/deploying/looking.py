@@ -1,0 +1,77 @@
+"""`python -m infra.deploying.looking`: what is at Modal, asked through its client, in a process of its own.
+
+Of its own, because the client reads its settings from the process's environment and tries on for long where nobody
+answers: whoever started this ends it. Reads a JSON object from stdin, prints one.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import modal
+from modal.exception import AuthError, NotFoundError
+
+_REFUSED = (
+    "Modal refuses the token: {said}\n"
+    "Make one with `modal token new`, or set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET."
+)
+
+
+def look(asked: dict[str, Any]) -> dict[str, Any]:
+    """What is there of what is asked for; `trouble` where it can't be told."""
+    environment: str = asked["environment"]
+    found: dict[str, Any] = {"workspace": "", "missing": {}, "deployed": False, "pool_url": ""}
+    try:
+        found["environments"] = sorted(one.name or "" for one in modal.Environment.objects.list())
+    except AuthError as error:
+        return {"trouble": _REFUSED.format(said=error)}
+    except (modal.exception.ConnectionError, OSError) as error:
+        return {"trouble": f"Modal can't be reached: {error}"}
+    if environment not in found["environments"]:
+        return found
+    for name, keys in asked["secrets"].items():
+        found["missing"][name] = _missing(name, environment, keys)
+    try:
+        modal.App.lookup(asked["app"], environment_name=environment, create_if_missing=False)
+        found["deployed"] = True
+    except NotFoundError:
+        return found
+    if asked["pool"]:
+        found["pool_url"] = _pool(asked["app"], environment)
+    return found
+
+
+def _missing(name: str, environment: str, keys: Sequence[str]) -> list[str] | None:
+    """The keys that a secret lacks; None where there is no such secret. Modal tells names of keys to nobody: each one
+    is asked for, where not all are there."""
+    if not _holds(name, environment, []):
+        return None
+    if _holds(name, environment, keys):
+        return []
+    return [key for key in keys if not _holds(name, environment, [key])]
+
+
+def _holds(name: str, environment: str, keys: Sequence[str]) -> bool:
+    try:
+        modal.Secret.from_name(name, environment_name=environment, required_keys=list(keys)).hydrate()
+    except (NotFoundError, modal.exception.InvalidError, modal.exception.RemoteError):
+        return False
+    return True
+
+
+def _pool(app: str, environment: str) -> str:
+    """Where the pool that is deployed answers; empty where there is none."""
+    try:
+        return modal.Server.from_name(app, "Llama", environment_name=environment).get_url() or ""
+    except NotFoundError:
+        return ""
+
+
+def main() -> None:
+    """Ask and print."""
+    sys.stdout.write(json.dumps(look(json.load(sys.stdin))) + "\n")
+
+
+if __name__ == "__main__":
+    main()

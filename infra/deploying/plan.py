@@ -1,0 +1,71 @@
+"""The steps of a deploy, in order, and what they will do, told beforehand."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from infra.deploying.checks import LOCK, MODAL, STORES
+from infra.deploying.journey import Journey, Step, travel
+from infra.deploying.lock import Lock
+from infra.deploying.migrating import MIGRATIONS
+from infra.deploying.order import Order
+from infra.deploying.plane import Plane, Release, Seen, deploy_command
+from infra.deploying.preflight import PREFLIGHT
+from infra.deploying.proving import SMOKE
+from infra.deploying.shipping import DEPLOY, rollback_to
+from infra.deploying.stopped import Stopped
+
+STEPS: tuple[Step, ...] = (PREFLIGHT, STORES, MODAL, MIGRATIONS, DEPLOY, SMOKE)
+"""Whatever else must hold before a release goes out, like an eval gate, is a step between MIGRATIONS and DEPLOY."""
+SKIPPABLE = frozenset({PREFLIGHT.name, MIGRATIONS.name, SMOKE.name})
+"""The others find out what the deploy itself stands on."""
+_SHOWN = 10
+
+
+def plan(order: Order) -> Iterator[str]:
+    """What a deploy of this order will do, line by line."""
+    deployment = order.deployment
+    yield f"Deploy {order.revision.name} to {order.env}:"
+    for number, step in enumerate(STEPS, start=1):
+        skipped = " (skipped)" if step.name in order.wishes.skip else ""
+        yield f"  {number}. {step.name}{skipped}: {step.plan}"
+    yield f"  command: modal {' '.join(deploy_command(order.env, order.tag)[3:])}"
+    yield f"  kept warm: {deployment.warm}; pool: {deployment.llama_gpu or 'none'}" + (
+        f", {deployment.llama_model}" if deployment.llama_gpu else ""
+    )
+    yield (
+        "  where a step fails: modal app rollback to the version before, or modal app stop where there is none; "
+        "migrations and written secrets stay"
+    )
+
+
+async def deploy(order: Order, say: Callable[[str], None]) -> None:
+    """All of it. Raises Stopped."""
+    await travel(_journey(order, say), STEPS)
+
+
+def _journey(order: Order, say: Callable[[str], None]) -> Journey:
+    return Journey(order, Plane(order), Lock(order.file.get("DATABASE_ADMIN_URL", ""), order.env), say)
+
+
+async def roll_back(order: Order, say: Callable[[str], None], version: int = 0) -> None:
+    """Let an earlier version run again; 0 is the one before. Raises Stopped."""
+    await travel(_journey(order, say), (LOCK, rollback_to(version)))
+
+
+async def status(order: Order) -> Iterator[str]:
+    """What runs, and what ran before, newest first. Raises Stopped."""
+    plane = Plane(order)
+    seen = await plane.seen({}, pool=bool(order.deployment.llama_gpu))
+    if order.env not in seen.environments:
+        raise Stopped(f"The workspace has no environment '{order.env}': modal environment create {order.env}")
+    return iter(_told(order, seen, await plane.history()))
+
+
+def _told(order: Order, seen: Seen, history: Sequence[Release]) -> list[str]:
+    if not history:
+        return [f"{order.env}: nothing was ever deployed."]
+    head = (
+        f"{order.env}: v{history[0].version} runs." if seen.deployed else f"{order.env}: the App is stopped."
+    )
+    lines = [f"  v{one.version}  {one.tag or '(no tag)'}  {one.deployed}" for one in history[:_SHOWN]]
+    pool = [f"  pool at {seen.pool_url}"] if seen.pool_url else []
+    return [head, *lines, *pool]

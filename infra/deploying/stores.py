@@ -1,0 +1,62 @@
+"""Whether the environment's stores answer, from here, with the addresses that its containers will use."""
+
+import asyncio
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from infra.deploying.stopped import Stopped
+
+_SECONDS = 8.0
+
+
+async def postgres(name: str, dsn: str, *, login: bool = True) -> str:
+    """Connect once; the server's version. With `login` off a refused login will do: the first migration makes the app's
+    role. Raises Stopped naming the setting and the host, never the password."""
+    where = _where(name, dsn, ("postgresql", "postgres"), 5432)
+    try:
+        connection = await asyncpg.connect(dsn, timeout=_SECONDS, statement_cache_size=0)
+    except asyncpg.InvalidAuthorizationSpecificationError as error:  # a wrong password is one of these
+        if not login:
+            return ""
+        raise Stopped(f"{name}: Postgres at {where} refuses the login: {error}.") from None
+    except asyncpg.PostgresError as error:
+        raise Stopped(f"{name}: Postgres at {where} refuses: {error}.") from None
+    except (OSError, asyncpg.InterfaceError) as error:
+        raise Stopped(f"{name}: Postgres at {where} can't be reached: {_reason(error)}.") from None
+    try:
+        return str(await connection.fetchval("show server_version"))
+    finally:
+        await connection.close()
+
+
+async def redis(url: str) -> str:
+    """Ask once; the server's version. Raises Stopped."""
+    where = _where("REDIS_URL", url, ("redis", "rediss", "unix"), 6379)
+    try:
+        async with asyncio.timeout(_SECONDS), Redis.from_url(url) as client:
+            return str((await client.info("server"))["redis_version"])
+    except (RedisError, OSError) as error:
+        raise Stopped(f"REDIS_URL: Redis at {where} can't be used: {_reason(error)}.") from None
+    except ValueError:
+        raise Stopped("REDIS_URL is no address: it must look like rediss://…", code=2) from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {_SECONDS:.0f} seconds"
+    return getattr(error, "strerror", None) or str(error).rstrip(".") or type(error).__name__
+
+
+def _where(name: str, url: str, schemes: tuple[str, ...], port: int) -> str:
+    """Host and port for people. Raises Stopped for a text that is no such address."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or parse_qs(parts.query).get("host", [""])[0] or parts.path
+        if parts.scheme in schemes and host:
+            return host if host.startswith("/") else f"{host}:{parts.port or port}"
+    except ValueError:
+        pass
+    raise Stopped(f"{name} is no address: it must look like {schemes[0]}://user:password@host:port/…", code=2)
