@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
+from shared.adapters.capacity import OneProcess
 from shared.adapters.clock import RandomIds, SystemClock
 from shared.adapters.embedding.minilm import MiniLM
 from shared.adapters.fetch.client import GuardedFetch
@@ -37,6 +38,7 @@ from shared.adapters.postgres.retention import (
 )
 from shared.adapters.postgres.seals import PostgresSeals
 from shared.adapters.postgres.shelf import PostgresShelf
+from shared.adapters.postgres.stops import PostgresStops
 from shared.adapters.postgres.vault import PostgresVault
 from shared.adapters.recall import ExpiringAnswers, KeptAnswers
 from shared.adapters.redis.answers import RedisAnswers
@@ -48,6 +50,7 @@ from shared.adapters.redis.ledger import RedisLedger
 from shared.adapters.redis.streams import ExpiringStreams
 from shared.adapters.sandbox.monty import MontySandbox
 from shared.adapters.sealed import AesSealer, fresh_key, keys_of
+from shared.adapters.stops import KeptStops
 from shared.adapters.stripe.signature import StripeSignature
 from shared.adapters.telemetry import lines
 from shared.adapters.telemetry.observed import ObservedLog, ObservedShelf
@@ -63,6 +66,7 @@ from shared.documents.desk import Documents
 from shared.documents.pipeline import Pipeline
 from shared.documents.work import Stores, Works
 from shared.guard.spend import Settlements
+from shared.guard.stopped import Stoppable
 from shared.models.catalogue import MODELS, Catalogue, placed
 from shared.models.failover import Failover, Limits
 from shared.models.prices import BadPrices, overridden
@@ -72,6 +76,7 @@ from shared.pipelines import PIPELINES
 from shared.pipelines.plugged import Plugged
 from shared.plugins.calling import Stores as PluginStores
 from shared.plugins.desk import Desk as Plugins
+from shared.ports.capacity import Capacity
 from shared.ports.ledger import Ledger
 from shared.ports.provider import Provider
 from shared.ports.recogniser import Recogniser
@@ -101,6 +106,8 @@ class Services:
     seals: PostgresSeals
     log: PostgresLog
     health: RedisHealth
+    stops: KeptStops
+    capacity: Capacity
     telemetry: Signals
     catalogue: Catalogue
     pipelines: Mapping[str, Pipeline]
@@ -173,6 +180,7 @@ class _Ground:
     telemetry: Signals
     catalogue: Catalogue
     health: RedisHealth
+    stops: KeptStops
     router: Router
     providers: "dict[str, Provider]"
     secret: str
@@ -185,7 +193,9 @@ class _Ground:
         return AesSealer(self.secret)
 
 
-def services(settings: Settings, *, workers: Workers | None = None) -> Services:
+def services(
+    settings: Settings, *, workers: Workers | None = None, capacity: Capacity | None = None
+) -> Services:
     """Everything, chosen by the settings; what a cloud does in its own way is given. Raises BadSettings where a store
     or a provider has no address."""
     _complete(settings)
@@ -213,6 +223,8 @@ def services(settings: Settings, *, workers: Workers | None = None) -> Services:
         seals=PostgresSeals(database),
         log=log,
         health=ground.health,
+        stops=ground.stops,
+        capacity=capacity or OneProcess(),
         telemetry=ground.telemetry,
         catalogue=catalogue,
         pipelines=stores.registry,
@@ -269,6 +281,7 @@ def _ground(settings: Settings) -> _Ground:
         telemetry=Signals(_spans(settings)),
         catalogue=_catalogue(settings),
         health=health,
+        stops=KeptStops(redis, PostgresStops(database), clock, settings.namespace),
         router=Router(PRIOR, health, clock),
         providers={},
         # A home of its own keeps one; without any, what is sealed or named with it is lost with the process.
@@ -295,6 +308,7 @@ def _stores(
         ids=ground.ids,
         house=settings.limits,
         vault=PostgresVault(database, ground.sealer),
+        stops=ground.stops,
         recogniser=_recogniser(settings),
         keep=recalled.keep if settings.cache else None,
         sources=plugged.find,
@@ -335,7 +349,9 @@ def _recalled(ground: _Ground) -> Recalled:
     naming = Naming(Fingerprinter(sha256(b"prompt cache" + keys_of(ground.secret)[0]).digest()))
     flights = RedisFlights(ground.redis, settings.namespace, answers.epoch)
     simulated = frozenset(name for name, upstream in settings.upstreams.items() if upstream.simulated)
-    return Recalled(models, answers, flights, lookup, naming, clock, specs, simulated)
+    return Recalled(
+        Stoppable(models, ground.stops), answers, flights, lookup, naming, clock, specs, simulated
+    )
 
 
 def _recogniser(settings: Settings) -> Recogniser | None:

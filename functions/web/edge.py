@@ -12,7 +12,7 @@ from functions.web import limits
 from functions.web.body import ClientGone, header
 from functions.web.errors import as_fault, response
 from functions.web.idempotency import HEADER, REPLAYED, Once, was_replayed
-from shared.core.faults import TooFast
+from shared.core.faults import Stopped, TooFast
 from shared.ports.clock import Ids
 
 LOG = logging.getLogger("chatsmart.web")
@@ -75,6 +75,7 @@ class Edge:
             scope["path"],
             fault.code,
             request_id,
-            exc_info=error,
+            # Who stopped what is known: a trace for every caller would bury what is not.
+            exc_info=None if isinstance(error, Stopped) else error,
             extra={"request_id": request_id, "code": fault.code},
         )

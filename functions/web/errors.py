@@ -47,6 +47,7 @@ STATUS: Mapping[str, int] = {
     "internal_error": 500,
     "unavailable": 503,
     "policy_unreadable": 503,
+    "stopped": 503,
     "diverged": 500,
     "bad_graph": 500,
     "bad_settings": 500,

@@ -33,6 +33,7 @@
     └── OurFault               a defect or a store that is down
         ├── Unavailable        Postgres or Redis can't be reached
         │   └── UnreadablePolicy   a tenant's policy that this release does not understand
+        ├── Stopped            an operator has stopped what costs money
         ├── Diverged           a replay asked for something that the log does not hold
         └── BadGraph           a pipeline that must not be imported
 """
@@ -305,6 +306,14 @@ class UnreadablePolicy(Unavailable):
 
     code = "policy_unreadable"
     advice = "An operator must finish the upgrade, or correct the stored policy."
+
+
+class Stopped(OurFault):
+    """An operator has stopped everything that costs money."""
+
+    code = "stopped"
+    retryable = True
+    advice = "Try again later; stored answers and everything that is only read are served meanwhile."
 
 
 class Diverged(OurFault):

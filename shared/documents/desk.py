@@ -35,6 +35,7 @@ from shared.guard.hiding import Hiding, shown
 from shared.guard.keeping import vault_until
 from shared.guard.limits import caps_of, charges_of, check_run
 from shared.guard.spend import settle
+from shared.guard.stopped import refused
 from shared.models.catalogue import Catalogue
 from shared.ports.retention import removed
 from shared.ports.shelf import Document
@@ -94,6 +95,7 @@ class Documents:
         """Hold the money, put the document on the shelf and begin. Raises OverBudget before anything is stored. `run`
         is its id, where it was promised one."""
         order = permitted(order, principal.rules)
+        await self._not_stopped()
         self._affordable(order)
         hiding = Hiding(principal.rules, more=self.stores.recogniser)
         order = veiled(order, hiding)
@@ -234,6 +236,7 @@ class Documents:
         before = await self._kept(principal, run)
         if before.status == "running":
             raise Conflict("The document is still being written.")
+        await self._not_stopped()
         if before.removed is not None:
             raise removed(run, "", before.removed)
         pipeline = self.stores.registry.get(before.pipeline)
@@ -278,6 +281,8 @@ class Documents:
     async def adopt_orphans(self) -> int:
         """Hand documents whose process died to the workers. The number that they took."""
         stores = self.stores
+        if "all" in await stores.stops.standing():
+            return 0  # they stay where they are until it is let go on
         silent = self._silent
         # Looked at, not taken: that is the worker's to do. A document that nobody takes is found by every sweep.
         found = await stores.shelf.claim_orphans(silent, silent - timedelta(seconds=1), limit=_SWEPT)
@@ -290,7 +295,7 @@ class Documents:
         """Go on with a document whose process died, here. False where there is nothing to do: it is over, or somebody
         works on it."""
         stores = self.stores
-        if run in self.works.tasks or self.works.closing:
+        if run in self.works.tasks or self.works.closing or "all" in await stores.stops.standing():
             return False
         found = await stores.shelf.claim_orphans(self._silent, stores.clock.now(), 1, run)
         if not found:
@@ -319,6 +324,12 @@ class Documents:
     def _silent(self) -> datetime:
         """A running document whose last beat is older than this has lost its process."""
         return self.stores.clock.now() - timedelta(seconds=3 * BEAT_SECONDS)
+
+    async def _not_stopped(self) -> None:
+        """A document costs money, whatever of it is stored: raises Stopped before anything is held."""
+        fault = refused(await self.stores.stops.standing())
+        if fault is not None:
+            raise fault
 
     async def _adopt(self, document: Document) -> None:
         stores = self.stores

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from shared.core.entry import Entry
 from shared.core.event import Event
-from shared.core.faults import Conflict, Diverged, Fault, OurFault, Unavailable
+from shared.core.faults import Conflict, Diverged, Fault, OurFault, Stopped, Unavailable
 from shared.core.ids import RunId
 from shared.core.leg import Caching, Servable
 from shared.core.money import ZERO, Micros
@@ -35,6 +35,7 @@ from shared.ports.log import Log
 from shared.ports.models import Models
 from shared.ports.recogniser import Recogniser
 from shared.ports.shelf import Document, Shelf
+from shared.ports.stops import Stops
 from shared.ports.vault import Vault
 from shared.ports.workers import Workers
 from shared.runtime.course import Context, Finding
@@ -77,6 +78,7 @@ class Stores:
     ids: Ids
     house: Limits
     vault: Vault
+    stops: Stops
     recogniser: Recogniser | None = None
     keep: Callable[[Sequence[Servable]], None] | None = None
     """Takes answers that may be served again; None: there is no cache."""
@@ -271,8 +273,8 @@ class Works:
         """The document's last state and the log's last rows, in one transaction (law 3)."""
 
         async def conclude(view: RunView, entries: Sequence[Entry]) -> bool:
-            if self.closing:
-                return False
+            if self.closing or isinstance(view.fault, Stopped):
+                return False  # left as it is: it is gone on with later
             done = replace(documented(view, pipeline, document.budget), parent=document.parent)
             await self.stores.shelf.put(done, entries)
             self._spent[document.id] = (view.cost, view.usage.input + view.usage.output)
