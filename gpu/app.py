@@ -15,11 +15,13 @@ from gpu.kinds import kind_named
 from gpu.llamas import fitting, llama_named
 from gpu.process import Engine, Launch, PoolFault
 from gpu.weights import check, fetch
-from shared.config import Deployment
+from shared.config import BadSettings, Deployment
 
 DEPLOYMENT = Deployment.from_env()
 KIND = kind_named(DEPLOYMENT.llama_gpu or "L4")
 LLAMA = fitting(llama_named(DEPLOYMENT.llama_model), KIND)
+if DEPLOYMENT.llama_dummy and DEPLOYMENT.env == "production":
+    raise BadSettings("CHATSMART_LLAMA_DUMMY is for trying a configuration: in production it must be empty.")
 UV_VERSION = "0.9.11"
 WEIGHTS = Path("/weights")
 CACHE = Path("/vllm-cache")

@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -166,6 +167,8 @@ class Engine:
         text again, whose prefix is then cached."""
         for body in _warm_ups(self._launch.served):
             status, text = self._call("/v1/chat/completions", json.dumps(body).encode(), self._launch.call)
+            if status == 0:
+                self._settle()
             if not self._alive():
                 raise Died(self._told(f"The server ended with status {self._status()} while warming up"))
             if status != 200:
@@ -188,6 +191,12 @@ class Engine:
                     WentSick(self._told(f"The server was ready, and {failures} checks in a row have failed"))
                 )
                 return
+
+    def _settle(self) -> None:
+        """A process that dies shuts its connections first: give it a moment to be seen dead."""
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(1.0)
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
