@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from math import isnan
 
-_SAMPLE = re.compile(r"^(vllm:[a-z_:]+)(?:\{[^}]*\})?\s+(\S+)", re.MULTILINE)
+_SAMPLE = re.compile(r"^(vllm:[a-z_:]+)(?:\{.*\})?[ \t]+(\S+)", re.MULTILINE)
 WAITING = "vllm:num_requests_waiting"
 
 
