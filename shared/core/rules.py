@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal, get_args
 
-import orjson
-
 from shared.core.frozen import quick
 
 CacheTier = Literal["off", "exact", "near"]
@@ -69,6 +67,8 @@ class Rules:
     @property
     def digest(self) -> str:
         """What of it can change an answer: part of the cache's key."""
+        import orjson  # not above: the settings are also read beside a model server, where it is not installed
+
         parts = [
             sorted(self.providers) if self.providers is not None else None,
             sorted(self.regions) if self.regions is not None else None,
