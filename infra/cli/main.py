@@ -188,6 +188,50 @@ def providers(
     run(quarantine, why, release, as_json=as_json, url=url, key=key)
 
 
+@app.command()
+def capacity(
+    part: Annotated[str | None, typer.Argument(help="The part to bound; all are listed without one.")] = None,
+    least: Annotated[int | None, typer.Option(min=0, help="Containers that are always there.")] = None,
+    most: Annotated[int | None, typer.Option(min=1, help="Containers that there may be.")] = None,
+    spare: Annotated[int | None, typer.Option(min=0, help="Containers beyond what is needed.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """How many containers each part has and may have; the next deployment resets it. For operators."""
+    from infra.cli.capacity import capacity as run
+
+    bounds = {"minimum": least, "maximum": most, "buffer": spare}
+    run(part, bounds, as_json=as_json, url=url, key=key)
+
+
+@app.command()
+def stop(
+    why: Annotated[str, typer.Option(help="The reason, for others to read.")],
+    scope: Annotated[str, typer.Argument(help="all: what costs money; llama: our own tier.")] = "all",
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """The kill switch: nothing is spent until `chatsmart start`. For operators."""
+    from infra.cli.capacity import stop as run
+
+    run(scope, why, as_json=as_json, url=url, key=key)
+
+
+@app.command()
+def start(
+    scope: Annotated[str, typer.Argument(help="What was stopped: all or llama.")] = "all",
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Let go on what was stopped. For operators."""
+    from infra.cli.capacity import start as run
+
+    run(scope, as_json=as_json, url=url, key=key)
+
+
 _simulate = typer.Typer(
     no_args_is_help=True, help="Make simulated providers fail, and watch what readers see."
 )

@@ -100,7 +100,7 @@ def loopback() -> Iterator[Loopback]:
                 self.wfile.flush()
             self.close_connection = True
 
-        do_GET = do_POST = do_DELETE = _serve  # noqa: N815  the names that http.server looks up
+        do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815  the names that http.server looks up
 
         def log_message(self, format: str, *args: object) -> None:
             pass
