@@ -64,7 +64,7 @@ async def _body(receive: Any) -> bytes:
         message: dict[str, Any] = await receive()
         found += message["body"]
         if not message["more_body"]:
-            return found
+            return bytes(found)
 
 
 @asynccontextmanager
