@@ -16,9 +16,9 @@ from shared.config import REQUIRED
 
 def wanted(order: Order) -> Mapping[str, Sequence[str]]:
     """The secrets that must be there, and the keys that each must have."""
-    keys = tuple(order.secret) if order.wishes.write_secrets else REQUIRED
-    gpu = {GPU_SECRET: ("HF_TOKEN",)} if order.deployment.llama_gpu else {}
-    return {SECRET: keys, **gpu}
+    if not order.deployment.llama_gpu:
+        return {SECRET: REQUIRED}
+    return {SECRET: (*REQUIRED, "LLAMA_API_KEY"), GPU_SECRET: ("HF_TOKEN",)}
 
 
 async def at_modal(journey: Journey) -> str:
@@ -39,7 +39,7 @@ async def at_modal(journey: Journey) -> str:
     elif lacking := lines(order, seen):
         raise Stopped("\n".join(lacking), code=2)
     history = await plane.history()
-    journey.newest = history[0].version if history else 0
+    journey.newest = history[0].version if history and seen.deployed else 0
     journey.before = history[0] if history and seen.deployed else None
     journey.pool_url = seen.pool_url
     runs = f"v{journey.before.version} ({journey.before.tag}) runs" if journey.before else "nothing runs yet"

@@ -22,7 +22,7 @@ class Journey:
     before: Release | None = None
     """The version that ran when we came; None where none did."""
     newest: int = 0
-    """The number of the last version that there ever was, when we came."""
+    """The number of the version that ran when we came; 0 where none did."""
     pool_url: str = ""
     """Where the pool answers, as far as is known."""
     shipped: Shipped | None = None

@@ -5,11 +5,14 @@ answers: whoever started this ends it. Reads a JSON object from stdin, prints on
 """
 
 import json
+import socket
 import sys
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import modal
+from modal.config import config
 from modal.exception import AuthError, NotFoundError
 
 _REFUSED = (
@@ -17,17 +20,25 @@ _REFUSED = (
     "Make one with `modal token new`, or set MODAL_TOKEN_ID and MODAL_TOKEN_SECRET."
 )
 
+_REACH_SECONDS = 10.0
+
 
 def look(asked: dict[str, Any]) -> dict[str, Any]:
     """What is there of what is asked for; `trouble` where it can't be told."""
     environment: str = asked["environment"]
-    found: dict[str, Any] = {"workspace": "", "missing": {}, "deployed": False, "pool_url": ""}
+    found: dict[str, Any] = {"missing": {}, "deployed": False, "pool_url": ""}
+    server: str = config["server_url"]
     try:
+        _reached(server)
         found["environments"] = sorted(one.name or "" for one in modal.Environment.objects.list())
     except AuthError as error:
         return {"trouble": _REFUSED.format(said=error)}
-    except (modal.exception.ConnectionError, OSError) as error:
-        return {"trouble": f"Modal can't be reached: {error}"}
+    except OSError as error:
+        return {
+            "trouble": f"Modal can't be reached at {server}: {error.strerror or error}. Is the network up?"
+        }
+    except modal.exception.Error as error:
+        return {"trouble": f"Modal answers at {server} with an error: {error}"}
     if environment not in found["environments"]:
         return found
     for name, keys in asked["secrets"].items():
@@ -40,6 +51,13 @@ def look(asked: dict[str, Any]) -> dict[str, Any]:
     if asked["pool"]:
         found["pool_url"] = _pool(asked["app"], environment)
     return found
+
+
+def _reached(server: str) -> None:
+    """Modal's client tries for minutes where nobody listens. Raises OSError."""
+    parts = urlsplit(server)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    socket.create_connection((parts.hostname or "", port), timeout=_REACH_SECONDS).close()
 
 
 def _missing(name: str, environment: str, keys: Sequence[str]) -> list[str] | None:

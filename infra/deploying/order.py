@@ -93,7 +93,13 @@ def settings(order: Order) -> Settings:
     never embedded or simulated, in staging neither."""
     told = {**order.secret, "CHATSMART_ENV": order.env}
     if order.deployment.llama_gpu:
-        told |= {"LLAMA_BASE_URL": "off", "LLAMA_MODEL": order.deployment.llama_model}
+        if not order.file.get("LLAMA_API_KEY"):
+            raise Stopped(
+                f"{order.path}: LLAMA_API_KEY is missing: the pool lets in only who has a proxy token of the "
+                "workspace, wk-…:ws-… (docs/deploy.md).",
+                code=2,
+            )
+        told |= {"LLAMA_BASE_URL": "https://pool.invalid/v1", "LLAMA_MODEL": order.deployment.llama_model}
     try:
         found = Settings.from_env(told)
         replace(found, env="production").check()

@@ -34,7 +34,6 @@ class Release:
 class Seen:
     """What is there. `missing` holds each secret's keys that it lacks; None stands for a secret that is not there."""
 
-    workspace: str = ""
     environments: tuple[str, ...] = ()
     missing: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     deployed: bool = False
@@ -72,7 +71,6 @@ class Plane:
         if "trouble" in found:
             raise Stopped(str(found["trouble"]))
         return Seen(
-            workspace=found["workspace"],
             environments=tuple(found["environments"]),
             missing={name: None if keys is None else tuple(keys) for name, keys in found["missing"].items()},
             deployed=found["deployed"],
@@ -103,10 +101,10 @@ class Plane:
         )
         if ran.late:
             raise Stopped(
-                f"`modal deploy` was not done after {DEPLOY_SECONDS / 60:.0f} minutes.\n{_last(ran)}"
+                f"`modal deploy` was not done after {DEPLOY_SECONDS / 60:.0f} minutes.\n{last_lines(ran)}"
             )
         if ran.code != 0:
-            raise Stopped(f"`modal deploy` failed:\n{_last(ran)}")
+            raise Stopped(f"`modal deploy` failed:\n{last_lines(ran)}")
         return addresses(ran.words)
 
     async def rollback(self, version: int) -> None:
@@ -179,11 +177,11 @@ def _with_before(words: str) -> list[tuple[str, str]]:
 def _last_object(ran: Ran) -> Any:
     lines = [line for line in ran.out.splitlines() if line.startswith("{")]
     if not lines:
-        raise Stopped(f"Modal could not be asked:\n{_last(ran)}")
+        raise Stopped(f"Modal could not be asked:\n{last_lines(ran)}")
     return json.loads(lines[-1])
 
 
-def _last(ran: Ran) -> str:
+def last_lines(ran: Ran) -> str:
     lines = [line.rstrip() for line in ran.words.splitlines() if line.strip(" │╭╮╰╯─")]
     return "\n".join(lines[-_LAST_LINES:])
 

@@ -1,24 +1,29 @@
 """What can be found out without the cloud, in seconds: settings, the App as Modal would receive it, mounted files."""
 
+import time
+
+from infra.deploying.checks import wanted
 from infra.deploying.commands import Ran, run
 from infra.deploying.journey import Journey, Step
-from infra.deploying.order import ROOT, Order, python, settings
+from infra.deploying.order import IMAGE_BUILDER, ROOT, Order, python, settings
+from infra.deploying.plane import deploy_command, last_lines
 from infra.deploying.stopped import Stopped
 
 _IMPORT_SECONDS = 60.0
+_DEPLOY_SECONDS = 120.0
 
 
 async def check(journey: Journey) -> str:
     """Settings, then the App itself. Raises Stopped."""
     order = journey.order
     settings(order)
-    await importable(order)
-    return f"{order.revision.name} for {order.env}, {_sizes(order)}"
+    seconds = await shipped(order)
+    return f"{order.revision.name} for {order.env}, {_sizes(order)}; modal deploy would go through ({seconds:.1f} s)"
 
 
 async def importable(order: Order) -> None:
-    """The App can be put together: an unknown kind of GPU, a model that does not fit it and two functions of one name
-    all show here. Raises Stopped with the error's own last line."""
+    """Why the App can't be put together, without the frame that Modal's command draws: an unknown kind of GPU, a model
+    that does not fit it, two functions of one name. Raises Stopped with the error's own last line."""
     ran = await run(
         python("-c", "import infra.deploy"), env=order.command_env(), cwd=ROOT, seconds=_IMPORT_SECONDS
     )
@@ -38,6 +43,23 @@ def last_line(ran: Ran) -> str:
 def _sizes(order: Order) -> str:
     pool = f"pool of {order.deployment.llama_gpu}" if order.deployment.llama_gpu else "no pool"
     return f"{order.deployment.warm} kept warm, {pool}"
+
+
+async def shipped(order: Order) -> float:
+    """`modal deploy`, the real command, against a plane of our own: what Modal would refuse shows here. The seconds
+    that it took. Raises Stopped with the last of what it printed."""
+    from infra.simulator.modal import Plane
+
+    with Plane() as plane:
+        for name, keys in wanted(order).items():
+            plane.secret(name, dict.fromkeys(keys, "simulated"), order.env)
+        env = {**order.command_env(), **plane.env, "MODAL_IMAGE_BUILDER_VERSION": IMAGE_BUILDER}
+        begun = time.monotonic()
+        ran = await run(deploy_command(order.env, order.tag), env=env, cwd=ROOT, seconds=_DEPLOY_SECONDS)
+    if ran.code != 0:
+        await importable(order)
+        raise Stopped(f"`modal deploy` would fail:\n{last_lines(ran)}")
+    return time.monotonic() - begun
 
 
 PREFLIGHT = Step(

@@ -27,7 +27,9 @@ async def back(journey: Journey) -> str:
     release that nobody has seen work."""
     if not journey.published:
         return ""
-    history = await journey.plane.history()
+    # A stopped App has a history too: its versions are none of ours.
+    there = journey.before is not None or (await journey.plane.seen({}, pool=False)).deployed
+    history = await journey.plane.history() if there else ()
     newest = history[0].version if history else 0
     if newest <= journey.newest:
         before = journey.before

@@ -1,0 +1,1 @@
+"""Deploying: each thing that can go wrong, and the way back."""
