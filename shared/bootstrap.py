@@ -301,7 +301,7 @@ def _stores(
         shelf=ObservedShelf(PostgresShelf(database), telemetry),
         log=ObservedLog(log, telemetry),
         bus=RedisBus(ground.redis),
-        ledger=RedisLedger(ground.redis, ground.clock, log.spent),
+        ledger=RedisLedger(ground.redis, ground.clock, log.spent, busy_of=log.busy),
         keys=keys,
         models=recalled,
         clock=ground.clock,

@@ -339,12 +339,16 @@ async def test_a_new_day_starts_afresh_within_its_month(
 async def test_a_redis_that_threw_holds_away_still_serves(
     stores: Stores, tenant: TenantId, clock: FakeClock
 ) -> None:
-    """One that makes room where it must not may lose a hold and keep when it lapses."""
+    """One that makes room where it must not may lose a hold and keep when it lapses: for a moment nobody holds anew."""
     ledger = RedisLedger(stores.redis, clock, Truth(), own_time=True)
     await ledger.hold(tenant, run(1), Micros(10), month(tenant, CAP))
     await stores.redis.commands.delete(f"cs:{{{tenant}}}:ledger:holds")
     clock.pass_(LIFETIME)
-    await ledger.hold(tenant, run(2), Micros(10), month(tenant, CAP))
+    holding = asyncio.ensure_future(ledger.hold(tenant, run(2), Micros(10), month(tenant, CAP)))
+    await asyncio.sleep(0.1)
+    assert not holding.done()
+    clock.pass_(3)
+    await holding
     assert await ledger.settle(tenant, run(2), Micros(10))
 
 

@@ -1,7 +1,7 @@
 """The call log in Postgres."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -101,6 +101,13 @@ class PostgresLog:
         truth behind the ledger. With `actor`, those alone that this key or person asked for."""
         async with self._database.tenant(tenant) as connection:
             return Micros(await connection.fetchval(_SQL["spent"], tenant, since, until, actor))
+
+    async def busy(self, tenant: TenantId, now: datetime, but: RunId) -> bool:
+        """Whether another run that began in the last hour has not ended: what a ledger that lost its holds has to
+        know. False for a tenant of whom there was nothing two seconds ago."""
+        since, known, before = now - timedelta(hours=1), now - timedelta(days=70), now - timedelta(seconds=2)
+        async with self._database.tenant(tenant) as connection:
+            return bool(await connection.fetchval(_SQL["busy"], tenant, since, but, known, before))
 
     async def ensure_partitions(self, ahead: int = 3) -> None:
         """Make the log's partitions of this month and `ahead` more. Rows have a place without them; it is for speed

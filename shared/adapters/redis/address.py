@@ -57,7 +57,9 @@ def address_of(url: str) -> Address:
     # What the URL says goes before this.
     options: dict[str, Any] = {}
     if scheme != "unix":
-        options["socket_keepalive"] = True  # what a proxy drops without a word is found dead before it is needed
+        options["socket_keepalive"] = (
+            True  # what a proxy drops without a word is found dead before it is needed
+        )
     if tls and "ssl_ca_certs" not in asked:
         options["ssl_ca_certs"] = certifi.where()
     return Address(parts._replace(scheme=scheme).geturl(), bool(cluster), tls, options)

@@ -7,6 +7,7 @@ import orjson
 from redis.exceptions import ResponseError
 
 from shared.adapters.redis.connection import BLOCK, RedisConnection, reached
+from shared.adapters.redis.troubles import told
 from shared.core.event import Event
 from shared.core.faults import Unavailable
 from shared.core.ids import RunId, TenantId
@@ -42,7 +43,7 @@ class RedisBus:
             if isinstance(answer, Exception) and not (
                 isinstance(answer, ResponseError) and _TAKEN in str(answer)
             ):
-                raise Unavailable(f"Redis refused an event ({answer}).")
+                raise Unavailable(told(answer))
 
     async def follow(self, tenant: TenantId, run: RunId, after: int = 0) -> AsyncGenerator[Event, None]:
         """See the port. Also ends before a gap (Redis lost the events before it): positions count by ones."""

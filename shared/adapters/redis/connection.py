@@ -3,17 +3,17 @@ driver errors. One server or a cluster, by the address: whoever uses this need n
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis, RedisCluster
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisClusterException, RedisError
 
 from shared.adapters.redis.address import Address, address_of
 from shared.adapters.redis.line import Line, Script
-from shared.adapters.redis.slots import Slots
+from shared.adapters.redis.slots import Cluster, Slots
 from shared.adapters.redis.troubles import told
 from shared.core.faults import Unavailable
 
@@ -39,6 +39,7 @@ class RedisConnection:
     def __init__(self, url: str) -> None:
         address = address_of(url)
         self.cluster = address.cluster
+        self._beside: set[asyncio.Task[None]] = set()
         self.line: Line | Slots
         if address.cluster:
             self.commands, cluster = _cluster(address, _COMMANDS * 4, _COMMAND)
@@ -99,8 +100,19 @@ class RedisConnection:
             await asyncio.sleep(block_ms / 1000)
         return found
 
+    def beside(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+        """Work that goes on behind callers' backs, and ends with the connection."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+        return task
+
     async def close(self) -> None:
         """Close all connections."""
+        for task in tuple(self._beside):
+            task.cancel()
+        if self._beside:
+            await asyncio.wait(tuple(self._beside))
         await self.line.close()
         await self.commands.aclose()
         await self.waiting.aclose()
@@ -114,11 +126,12 @@ def _pool(kind: type[ConnectionPool], address: Address, most: int, seconds: floa
     return client
 
 
-def _cluster(address: Address, most: int, seconds: float) -> tuple[Client, RedisCluster]:
+def _cluster(address: Address, most: int, seconds: float) -> tuple[Client, Cluster]:
     """A cluster's client, which takes the same commands, twice: as those who use it see it, and as what it is."""
-    cluster = RedisCluster.from_url(address.url, max_connections=most, **_timing(seconds), **address.options)
-    client: Any = cluster
-    return client, cluster
+    # A slot that moves is learned by itself: to learn all anew would cut everybody else's connections.
+    more = {"max_connections": most, "reinitialize_steps": 0}
+    cluster: Any = Cluster.from_url(address.url, **more, **_timing(seconds), **address.options)
+    return cluster, cluster
 
 
 def _timing(seconds: float) -> dict[str, Any]:

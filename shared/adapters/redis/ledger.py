@@ -1,6 +1,7 @@
 """Money set aside and spent, and rates, in Redis. Holds live here only; `spent` is a cache of what Postgres knows."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from functools import lru_cache
 from shared.adapters.redis import scripts
 from shared.adapters.redis.connection import RedisConnection
 from shared.adapters.redis.line import Script
+from shared.core.faults import Unavailable
 from shared.core.ids import RunId, TenantId
 from shared.core.limit import Cap, Charge, Rate, Remaining, over_budget, period_of, span_of, too_fast
 from shared.core.money import Micros
@@ -18,11 +20,19 @@ from shared.ports.ledger import Balance
 SpentOf = Callable[[TenantId, datetime, datetime, str | None], Awaitable[Micros]]
 """What a tenant, or one key of it, spent in [since, until) by the account of Postgres (`PostgresLog.spent`)."""
 
+BusyOf = Callable[[TenantId, datetime, RunId], Awaitable[bool]]
+"""Whether a tenant has another run under way now, by the account of Postgres (`PostgresLog.busy`)."""
+
 LIFETIME = timedelta(minutes=15)
 """How long an abandoned hold keeps its money; a run that is still going extends it."""
 _HOLD, _SETTLE, _TAKE = Script(scripts.HOLD), Script(scripts.SETTLE), Script(scripts.TAKE)
 _EXTEND, _BALANCE = Script(scripts.EXTEND), Script(scripts.BALANCE)
+_CALM, _RESTORE = Script(scripts.CALM), Script(scripts.RESTORE)
 _SECOND = 1_000_000
+_BEAT = 1.0
+"""Seconds between two looks whether holds of this process were lost: thrice before others may hold again."""
+_LOOK = 0.05
+"""Seconds between two questions whether others may hold again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,10 @@ class RedisLedger:
     budget look fresh. A run that is in Postgres' account and not settled yet while that is asked counts twice: the
     error is on the side of the cap, and gone with the next such question.
 
+    Where the holds themselves are lost (a Redis that evicts, was emptied or is a new one) nobody holds anew for three
+    seconds, unless `busy_of` says that nothing of the tenant's is under way. Meanwhile every process puts back the
+    holds that it made, so that what runs still counts. What a process that died had held is not put back.
+
     Lapses and rates go by Redis' own clock; with `own_time` by `clock`, for tests that move it. Periods go by `clock`.
     """
 
@@ -54,8 +68,14 @@ class RedisLedger:
         spent_of: SpentOf,
         lifetime: timedelta = LIFETIME,
         *,
+        busy_of: BusyOf | None = None,
         own_time: bool = False,
     ) -> None:
+        self._connection = connection
+        self._busy_of = busy_of
+        self._open: dict[TenantId, dict[RunId, str]] = {}
+        """The holds that this process made, as the scripts write them."""
+        self._keeper: asyncio.Task[None] | None = None
         self._line = connection.line
         self._clock = clock
         self._spent_of = spent_of
@@ -78,12 +98,16 @@ class RedisLedger:
         words = await self._known(_HOLD, tenant, keys, head, caps, now, _charges(charges))
         if words[0] == "over":
             raise over_budget(amount, caps[int(words[1])], int(words[2]), int(words[3]))
+        if words[0] == "held":
+            subjects = dict.fromkeys(_subject(cap) for cap in caps)
+            self._opened(tenant, run, " ".join((head[3], head[4], *subjects)))
         return _remaining(words, charges)
 
     async def settle(
         self, tenant: TenantId, run: RunId, spent: Micros, charges: Sequence[Charge] = ()
     ) -> bool:
         """See the port. Booked in the day and month in which the hold was made."""
+        self._closed(tenant, run)
         keys = [*_books(tenant), *_rates(tenant, charges)]
         head = [self._time(self._clock.now()), run, str(spent)]
         return await self._line.run(_SETTLE, keys, [*head, *_charges(charges)]) == "1"
@@ -126,6 +150,16 @@ class RedisLedger:
         told = _unasked(tuple(caps), period_of("day", now), counted)
         while True:
             words = (await self._line.run(script, keys, [*head, *told, *tail])).split()
+            if words[0] == "fresh":
+                if self._busy_of is None or not await self._busy_of(
+                    tenant, now, RunId(head[1] if len(head) > 1 else "")
+                ):
+                    await self._line.run(_CALM, _books(tenant), [self._time(now)])
+                continue
+            if words[0] == "wait":
+                await asyncio.sleep(min(_LOOK, int(words[1]) / _SECOND))
+                head = [self._time(self._clock.now()), *head[1:]]
+                continue
             if words[0] != "unknown":
                 return words
             lacking = [(int(words[at]), words[at + 1]) for at in range(1, len(words), 2)]
@@ -134,6 +168,29 @@ class RedisLedger:
                 # Shielded: one run that leaves must not fail the others that wait for the same figure.
                 figures[index] = await asyncio.shield(task)
             told = _told(caps, figures, now, counted)
+
+    def _opened(self, tenant: TenantId, run: RunId, line: str) -> None:
+        self._open.setdefault(tenant, {})[run] = line
+        if self._keeper is None or self._keeper.done():
+            self._keeper = self._connection.beside(self._keep(), "holds kept")
+
+    def _closed(self, tenant: TenantId, run: RunId) -> None:
+        held = self._open.get(tenant)
+        if held is not None:
+            held.pop(run, None)
+            if not held:
+                del self._open[tenant]
+
+    async def _keep(self) -> None:
+        """Put back what was lost, as long as this process holds anything."""
+        while self._open:
+            await asyncio.sleep(_BEAT)
+            for tenant, held in tuple(self._open.items()):
+                words = [self._time(self._clock.now()), self._lifetime]
+                for run, line in held.items():
+                    words += (run, line)
+                with contextlib.suppress(Unavailable):
+                    await self._line.run(_RESTORE, _books(tenant), words)
 
     def _asked_for(self, tenant: TenantId, cap: Cap, mark: str, now: datetime) -> "asyncio.Task[_Figure]":
         """One question at a time for a figure, however many wait for it: at midnight all of a tenant's runs do."""

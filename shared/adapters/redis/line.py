@@ -15,7 +15,7 @@ from redis.exceptions import AskError, ClusterDownError, NoScriptError, RedisErr
 from redis.exceptions import ConnectionError as Lost
 from redis.exceptions import TimeoutError as TooLate
 
-from shared.adapters.redis.troubles import final, told
+from shared.adapters.redis.troubles import final, refused, told
 from shared.core.faults import Unavailable
 
 _PAUSES = (0.0, 0.05, 0.2)
@@ -158,7 +158,7 @@ class Line:
                     # It was the primary; by its name another is found. What it refused was not run.
                     raise Lost(str(error)) from error
                 asked.answered = True
-                _end(asked, Unavailable(f"Redis refused a script ({error})."))
+                _end(asked, Unavailable(refused(error)))
             else:
                 asked.answered = True
                 if not asked.answer.done():

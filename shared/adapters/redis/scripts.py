@@ -6,8 +6,12 @@ Keys, all in the tenant's hash slot:
   held      hash   subject -> the sum of its holds
   spent     hash   "<period>|<subject>" -> micro-dollars; a cache of what Postgres knows. A period is 2026-11 or
                    2026-11-21, a subject "t" or "k:<key id>"
+                   "asked" -> how many marks there were: where it is missing the tenant is new, or all was lost
                    "?<period>|<subject>" -> a mark while that figure is being asked of Postgres. Whatever makes the
                    answer old changes the mark, and an answer with another mark is not kept
+                   "!" -> the microsecond until which nobody holds anew: holds were lost, and are put back meanwhile
+  held and spent also have "#", the number of holds. A Redis that evicts takes any of these keys by itself; as soon as
+  they don't agree, `held` and `expiries` are made anew out of `holds`, and where that is gone the figures go too.
   rates     string one for each rate: the microsecond at which it is whole again (GCRA); gone once that has passed
 
 Microseconds are Redis' own: containers whose clocks differ can neither let holds lapse early nor make tokens of the
@@ -34,6 +38,11 @@ local function words_of(line)
   for word in string.gmatch(line, '%S+') do words[#words + 1] = word end
   return words
 end
+local function number(where, more)
+  if more == 0 then return end
+  local count = redis.call('HINCRBY', where, '#', more)
+  if count == 0 then redis.call('HDEL', where, '#') end
+end
 local function add(amount, words)
   if amount == 0 then return end
   for i = 3, #words do
@@ -43,9 +52,18 @@ end
 local function drop(which, line)
   local words = words_of(line)
   add(-tonumber(words[1]), words)
+  number(held, -1)
+  number(spent, -1)
   redis.call('HDEL', holds, which)
   redis.call('ZREM', expiries, which)
   return words
+end
+local function put(which, words, lifetime)
+  add(tonumber(words[1]), words)
+  number(held, 1)
+  number(spent, 1)
+  redis.call('HSET', holds, which, table.concat(words, ' '))
+  redis.call('ZADD', expiries, whole(now + tonumber(lifetime)), which)
 end
 local function mark(figure)
   local fresh = whole(now) .. '.' .. redis.call('HINCRBY', spent, 'asked', 1)
@@ -56,8 +74,47 @@ end
 local function forget()
   for _, name in ipairs(redis.call('HKEYS', spent)) do
     if string.sub(name, 1, 1) == '?' then mark(string.sub(name, 2))
-    elseif name ~= 'asked' then redis.call('HDEL', spent, name) end
+    elseif string.find(name, '|', 1, true) then redis.call('HDEL', spent, name) end
   end
+end
+local function lost()
+  redis.call('HSET', spent, '!', whole(now + 3000000))
+  forget()
+end
+local function mend(kept, booked)
+  redis.call('DEL', held)
+  for _, which in ipairs(redis.call('ZRANGE', expiries, 0, -1)) do
+    if redis.call('HEXISTS', holds, which) == 0 then redis.call('ZREM', expiries, which) end
+  end
+  local all = redis.call('HGETALL', holds)
+  for i = 1, #all, 2 do
+    local words = words_of(all[i + 1])
+    add(tonumber(words[1]), words)
+    if not redis.call('ZSCORE', expiries, all[i]) then
+      redis.call('ZADD', expiries, whole(now + 900000000), all[i])
+    end
+  end
+  number(held, kept - tonumber(redis.call('HGET', held, '#') or 0))
+  number(spent, kept - booked)
+  if booked > kept then lost() end
+end
+local kept = redis.call('HLEN', holds)
+local booked = redis.call('HMGET', spent, '#', 'asked', '!')
+local asked, halted = booked[2], tonumber(booked[3] or 0)
+booked = tonumber(booked[1] or 0)
+if kept ~= booked or kept ~= tonumber(redis.call('HGET', held, '#') or 0)
+  or kept ~= redis.call('ZCARD', expiries) then
+  mend(kept, booked)
+  halted = tonumber(redis.call('HGET', spent, '!') or 0)
+end
+local function waits()
+  if not asked then
+    redis.call('HINCRBY', spent, 'asked', 1)
+    redis.call('EXPIRE', spent, 70 * 86400)
+    lost()
+    return 'fresh'
+  end
+  if halted > now then return 'wait ' .. whole(math.min(halted - now, 3000000)) end
 end
 local lapsed = redis.call('ZRANGEBYSCORE', expiries, '-inf', whole(now))
 for _, which in ipairs(lapsed) do
@@ -143,6 +200,8 @@ HOLD = (
     + _RATES
     + """
 local run, amount, count = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[6])
+local waiting = count > 0 and waits()
+if waiting then return waiting end
 local lacking = unknown(7, count)
 if lacking then return lacking end
 local line, before = redis.call('HGET', holds, run), {0}
@@ -175,9 +234,7 @@ local rates = looked(4, after + 1, tonumber(ARGV[after]))
 local too_fast = refused(rates)
 if too_fast then return too_fast end
 if line then drop(run, line) end
-add(amount, words)
-redis.call('HSET', holds, run, table.concat(words, ' '))
-redis.call('ZADD', expiries, whole(now + tonumber(ARGV[3])), run)
+put(run, words, ARGV[3])
 take(4, rates)
 return told({'held'}, rates)
 """
@@ -245,6 +302,8 @@ BALANCE = (
     + _KNOWN
     + """
 local count = tonumber(ARGV[2])
+local waiting = not asked and waits()
+if waiting then return waiting end
 local lacking = unknown(3, count)
 if lacking then return lacking end
 local words = {'known'}
@@ -254,5 +313,30 @@ for i = 0, count - 1 do
   words[#words + 1] = redis.call('HGET', held, ARGV[at + 1]) or '0'
 end
 return table.concat(words, ' ')
+"""
+)
+
+# Nothing of the tenant's was open when all was asked for: it is new.
+# ARGV: the time
+CALM = (
+    _NOW
+    + """
+redis.call('HDEL', KEYS[4], '!')
+return '1'
+"""
+)
+
+# The holds of a process that are not there: only while holds are put back, for one that is missing otherwise has lapsed
+# or was settled.
+# ARGV: time, lifetime (us), run and line of each
+RESTORE = (
+    _NOW
+    + _LAPSE
+    + """
+if halted <= now then return '0' end
+for i = 3, #ARGV, 2 do
+  if redis.call('HEXISTS', holds, ARGV[i]) == 0 then put(ARGV[i], words_of(ARGV[i + 1]), ARGV[2]) end
+end
+return '1'
 """
 )

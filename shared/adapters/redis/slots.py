@@ -19,6 +19,21 @@ _PAUSES = (0.0, 0.05, 0.2, 0.5)
 """Seconds before a script is sent again, to whoever has its keys then."""
 
 
+class Cluster(RedisCluster):
+    """The driver's client, but what it learns of the cluster it learns in a task of its own: a caller that leaves in
+    the middle leaves it whole."""
+
+    _learning: "asyncio.Task[RedisCluster] | None" = None
+
+    async def initialize(self, *args: Any, **named: Any) -> RedisCluster:
+        """As the driver's."""
+        if self._initialize:
+            if self._learning is None or self._learning.done():
+                self._learning = asyncio.create_task(super().initialize(*args, **named))
+            await asyncio.shield(self._learning)
+        return self
+
+
 class Slots:
     """A `Line` for a cluster."""
 

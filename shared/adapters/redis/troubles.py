@@ -11,7 +11,9 @@ from redis.exceptions import (
     InvalidResponse,
     MovedError,
     NoPermissionError,
+    OutOfMemoryError,
     RedisClusterException,
+    RedisError,
 )
 
 _BY_WORD = (
@@ -40,6 +42,7 @@ _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
     (NoPermissionError, "the user of REDIS_URL may not run a command that is needed"),
     (BusyLoadingError, "it is still loading its data"),
     (MovedError, "it is a node of a cluster: write redis+cluster:// or rediss+cluster:// in REDIS_URL"),
+    (OutOfMemoryError, "its memory is full: raise maxmemory, or choose a policy that evicts"),
     (ClusterDownError, "the cluster has no server for some keys"),
     (ClusterCrossSlotError, "keys of one command lie on several servers"),
     (InvalidResponse, "it does not speak Redis' protocol: is the port one of TLS? Then write rediss://"),
@@ -69,6 +72,12 @@ def told(error: BaseException) -> str:
         if any(isinstance(one, kind) for one in errors):
             return f"Redis can't be used: {what}."
     return f"Redis can't be used ({type(error).__name__})."
+
+
+def refused(error: RedisError) -> str:
+    """A script's own end, in a sentence: what the server says of it where it has no words of ours."""
+    known = told(error)
+    return f"Redis refused a script ({error})." if type(error).__name__ in known else known
 
 
 def final(error: BaseException) -> bool:

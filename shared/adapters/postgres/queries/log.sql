@@ -58,6 +58,21 @@ select coalesce(sum(cost_micros), 0)::bigint
 from public.call_log
 where tenant_id = $1 and at >= $2 and at < $3 and kind = 'end' and ($4::text is null or actor = $4)
 
+-- name: busy
+-- Whether another run is under way, of a tenant that is not new: the first ones of one that is have lost nothing.
+-- One whose words are gone has long ended.
+select exists (
+  select 1 from public.call_log as o where o.tenant_id = $1 and o.at >= $4 and o.at < $5
+) and exists (
+  select 1
+  from public.call_log as r
+  where r.tenant_id = $1 and r.at >= $2 and r.kind = 'run' and r.words and r.run_id <> $3
+    and not exists (
+      select 1 from public.call_log as e
+      where e.tenant_id = r.tenant_id and e.run_id = r.run_id and e.kind = 'end'
+    )
+)
+
 -- name: open_runs
 -- Across tenants, so through a narrow function.
 select tenant_id, run_id from app.open_runs($1, $2, $3)
