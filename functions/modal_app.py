@@ -1,7 +1,7 @@
 """What runs on Modal without a GPU: the web, the ingress of webhooks, the jobs and the worker. A thin shell: everything
 that it starts also runs without Modal.
 
-What an idle month costs stands beside the sizes (`infra/cost`): nothing is kept warm unless `CHATSMART_WARM` says so,
+What an idle month costs is computed from the sizes (`infra/cost`): nothing is kept warm unless `CHATSMART_WARM` says so,
 and a job's container is gone two seconds after its turn.
 """
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import modal
 
 from functions.jobs.schedule import Job, job
+from functions.sizes import JOB, WEB, WEBHOOKS, WORKER
 from shared.config import REQUIRED, Deployment, Settings
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ app = modal.App("chatsmart-functions", image=image, secrets=secrets, include_sou
 
 @app.cls(
     env=env,
-    cpu=0.5,
-    memory=1024,
+    cpu=WEB.cpu,
+    memory=WEB.memory,
     min_containers=DEPLOYMENT.warm,
-    max_containers=20,
-    scaledown_window=120,
+    max_containers=WEB.most,
+    scaledown_window=WEB.idle,
     startup_timeout=60,
     timeout=900,
     enable_memory_snapshot=True,
@@ -71,10 +72,10 @@ class Web:
 
 @app.cls(
     env=env,
-    cpu=0.125,
-    memory=512,
-    max_containers=5,
-    scaledown_window=30,
+    cpu=WEBHOOKS.cpu,
+    memory=WEBHOOKS.memory,
+    max_containers=WEBHOOKS.most,
+    scaledown_window=WEBHOOKS.idle,
     startup_timeout=60,
     timeout=60,
     enable_memory_snapshot=True,
@@ -104,10 +105,10 @@ class Webhooks:
 
 @app.function(
     env=env,
-    cpu=0.25,
-    memory=512,
-    max_containers=20,
-    scaledown_window=10,
+    cpu=WORKER.cpu,
+    memory=WORKER.memory,
+    max_containers=WORKER.most,
+    scaledown_window=WORKER.idle,
     timeout=900,
     retries=modal.Retries(max_retries=3, initial_delay=20.0, backoff_coefficient=2.0),
 )
@@ -132,11 +133,11 @@ def _scheduled(name: str) -> "modal.app._FunctionDecoratorType":
 def _of(one: Job) -> "modal.app._FunctionDecoratorType":
     return app.function(
         env=env,
-        cpu=0.125,
-        memory=512,
+        cpu=JOB.cpu,
+        memory=JOB.memory,
         schedule=modal.Cron(one.cron, timezone="UTC"),
-        max_containers=1,
-        scaledown_window=2,
+        max_containers=JOB.most,
+        scaledown_window=JOB.idle,
         timeout=int(one.limit) + 30,
         retries=modal.Retries(max_retries=2, initial_delay=10.0, backoff_coefficient=2.0),
     )
