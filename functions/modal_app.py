@@ -1,8 +1,8 @@
 """What runs on Modal without a GPU: the web, the ingress of webhooks, the jobs and the worker. A thin shell: everything
 that it starts also runs without Modal.
 
-What an idle month costs is computed from the sizes (`infra/cost`): nothing is kept warm unless `CHATSMART_WARM` says so,
-and a job's container is gone two seconds after its turn.
+What an idle month costs is computed from the sizes (`infra/cost`): nothing is kept warm unless `CHATSMART_WARM` says
+so, and a job's container is gone two seconds after its turn.
 """
 
 from pathlib import Path
