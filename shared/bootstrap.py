@@ -28,6 +28,7 @@ from shared.adapters.postgres.plugins import (
     PostgresPluginSecrets,
     PostgresPluginVersions,
 )
+from shared.adapters.postgres.quarantine import PostgresQuarantine
 from shared.adapters.postgres.recall import PostgresAnswers, PostgresNearRecord
 from shared.adapters.postgres.retention import (
     PostgresBodies,
@@ -270,8 +271,8 @@ def intake(settings: Settings, database: Database) -> Intake | None:
 
 def _ground(settings: Settings) -> _Ground:
     clock, ids, redis = SystemClock(), RandomIds(), RedisConnection(settings.redis_url)
-    health = RedisHealth(redis, clock, ids, f"{settings.namespace}:health")
-    database = Database(settings.database_url)
+    database, scope = Database(settings.database_url), f"{settings.namespace}:health"
+    health = RedisHealth(redis, clock, ids, scope, PostgresQuarantine(database, scope))
     return _Ground(
         settings=settings,
         clock=clock,

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from shared.adapters.clock import RandomIds
+from shared.adapters.postgres.quarantine import PostgresQuarantine
 from shared.adapters.redis.health import RedisHealth
 from shared.core.model_spec import ModelSpec
 from shared.fakes.clock import FakeClock
@@ -60,7 +61,10 @@ async def containers(backing: Stores | None) -> AsyncIterator[Containers]:
         return
     ids = RandomIds()
     scope = f"health-{ids.uuid()}"
-    one, other = (RedisHealth(backing.redis, clock, ids, scope) for _ in range(2))
+    one, other = (
+        RedisHealth(backing.redis, clock, ids, scope, PostgresQuarantine(backing.database, scope))
+        for _ in range(2)
+    )
     await one.start()
     await other.start()
     yield Containers(one, other, clock)

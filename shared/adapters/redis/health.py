@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 import structlog
@@ -31,7 +31,10 @@ _PROBE_LIMIT = 0.5
 _STALE = 5.0
 """Reports that could not be told for so long are dropped: told late, they would open what has recovered."""
 _MOST = 10_000
-_EXCHANGE, _PROBE = Script(scripts.EXCHANGE), Script(scripts.PROBE)
+_EXCHANGE, _PROBE, _COPIED = Script(scripts.EXCHANGE), Script(scripts.PROBE), Script(scripts.COPIED)
+_COPY = 60_000
+"""Milliseconds after which the copy of who is out is made anew: a Redis that came back with old data is believed for so
+long."""
 _BLANK = orjson.dumps(Breaker())
 _RULES = orjson.dumps(RULES)
 _FIELDS = frozenset(Breaker.__dataclass_fields__)
@@ -69,15 +72,37 @@ class _Batch:
     payload: bytes
 
 
+class Quarantined(Protocol):
+    """The account of who is out, which outlives Redis (`PostgresQuarantine`). Raises Unavailable."""
+
+    async def put(self, models: Sequence[str], why: str | None) -> None:
+        """Take models out, or, where `why` is None, put them back."""
+        ...
+
+    async def all(self) -> Mapping[str, str]:
+        """The models that are out, and why."""
+        ...
+
+
 class RedisHealth:
     """`ports.health.Health`.
 
     `standing` and `report` touch memory only. One background task exchanges reports for a new picture in a single
     round trip: at once after a fault, every second while there is traffic; it ends when there is none. What a process
     tells it sees at once itself. While Redis is away the picture goes on with what this process sees alone.
+
+    Who is out is written to `kept` first; Redis has a copy, which is brought anew every minute and where it was lost.
     """
 
-    def __init__(self, connection: RedisConnection, clock: Clock, ids: Ids, scope: str = "health") -> None:
+    def __init__(
+        self,
+        connection: RedisConnection,
+        clock: Clock,
+        ids: Ids,
+        scope: str = "health",
+        kept: Quarantined | None = None,
+    ) -> None:
+        self._kept = kept
         self._connection, self._commands = connection, connection.commands
         self._clock = clock
         self._ids = ids
@@ -98,9 +123,11 @@ class RedisHealth:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Take the first picture; where Redis is away, do without."""
+        """Take the first picture; where Redis is away, do without, but for who is out."""
         self._closed = False
-        await self.exchange()
+        if not await self.exchange() and self._kept is not None:
+            with suppress(Unavailable):
+                self._picture.quarantined = dict(await self._kept.all())
 
     async def close(self) -> None:
         """End the background task, and tell what is left to tell."""
@@ -159,11 +186,16 @@ class RedisHealth:
         return given
 
     async def quarantine(self, models: Sequence[str], why: str | None) -> None:
-        """See the port. Kept until it is ended: the one key here that does not lapse."""
+        """See the port. Kept until it is ended: the one key here that does not lapse. Where Redis alone is away it is
+        said all the same, and holds as soon as Redis is back."""
         if not models:
             return
         key = self._prefix + "quarantine"
         async with self._one_at_a_time:  # a picture under way must not bring the old list back
+            if self._kept is not None:
+                await self._kept.put(models, why)
+                self._picture.quarantined = dict(await self._listed(self._kept))
+                return
             with reached():
                 if why is None:
                     await self._commands.hdel(key, *models)
@@ -192,6 +224,8 @@ class RedisHealth:
         async with self._one_at_a_time:
             with reached():
                 await self._commands.delete(*self._keys(self._now()))
+            if self._kept is not None:
+                await self._kept.put(list(await self._kept.all()), None)
             self._pending.clear()
             self._turns.clear()
             self._sending, self._figures_at, self._own = None, "0", Minutes()
@@ -239,7 +273,10 @@ class RedisHealth:
             self._missed(batch, error)
             raise Unavailable("Redis can't be used: health goes by what this process sees.") from error
         self._sending = None
-        self._draw(answer)
+        copied = self._draw(answer)
+        if self._kept is not None and (copied is None or abs(now - copied) >= _COPY):
+            with suppress(Unavailable):  # until the next picture those who are known to be out stay out
+                self._picture.quarantined = dict(await self._listed(self._kept))
         if self._away:
             self._away = False
             _LINES.warning("health_shared_again")
@@ -266,7 +303,19 @@ class RedisHealth:
             self._pending.clear()
         return self._sending
 
-    def _draw(self, answer: Any) -> None:
+    async def _listed(self, kept: Quarantined) -> Mapping[str, str]:
+        """Who is out, with a fresh copy for Redis: of several who bring one at once the last to begin does."""
+        key, mark = [self._prefix + "quarantine"], self._ids.uuid().hex
+        with reached():
+            await self._commands.hset(key[0], "?", mark)
+        listed = await kept.all()
+        words = [word for pair in listed.items() for word in pair]
+        with reached():
+            await self._connection.script(_COPIED, key, [mark, self._now(), *words])
+        return listed
+
+    def _draw(self, answer: Any) -> int | None:
+        """When the copy of who is out was made; None: there is none."""
         breakers, quarantined, at, total = answer
         models: dict[str, Breaker] = {}
         providers: dict[str, Breaker] = {}
@@ -278,11 +327,16 @@ class RedisHealth:
         out = {
             name.decode(): why.decode() for name, why in zip(quarantined[::2], quarantined[1::2], strict=True)
         }
+        out.pop("?", None)
+        copied = out.pop("#", None)
+        if self._kept is not None and copied is None:
+            out = dict(self._picture.quarantined)
         figures = tell(orjson.loads(total)) if total else None
         self._figures_at = at.decode()
         self._picture.draw(models, providers, out, figures)
         for told in self._pending:  # came while this was under way
             self._picture.hear(told.model, told.provider, told.mark, told.at, told.turns)
+        return None if copied is None else int(copied)
 
     def _take(self, spec: ModelSpec) -> bool:
         turns = self._picture.take(spec.name, spec.provider, self._now())

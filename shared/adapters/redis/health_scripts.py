@@ -2,7 +2,8 @@
 
 Keys, all in one hash slot; all but `quarantine` lapse by themselves:
   breakers    hash   `m <model>` or `p <provider>` -> a Breaker as JSON
-  quarantine  hash   model -> why; stays until somebody ends it
+  quarantine  hash   model -> why; stays until somebody ends it. A copy of what Postgres has: "#" is the millisecond at
+                     which it was made, "?" a mark of who makes one
   heard       string the number of the last batch taken from this process: a batch that is sent again counts once
   figures     hash   `sum` of the minutes as JSON, taken at `at`: worked out once in five seconds for all processes
   minutes     hash   one a minute, the present one first: `<model> <what>` -> count
@@ -169,4 +170,12 @@ for i, b in ipairs(both) do
 end
 save()
 return {{1, turns[1], turns[2]}}
+"""
+
+# KEYS: quarantine; ARGV: the mark of who makes the copy, now, model and why of each
+COPIED = """
+if redis.call('HGET', KEYS[1], '?') ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], '?', ARGV[1], '#', ARGV[2], unpack(ARGV, 3))
+return 1
 """
