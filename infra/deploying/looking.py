@@ -4,6 +4,7 @@ Of its own, because the client reads its settings from the process's environment
 answers: whoever started this ends it. Reads a JSON object from stdin, prints one.
 """
 
+import contextlib
 import json
 import socket
 import sys
@@ -53,8 +54,17 @@ def look(asked: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _reached(server: str) -> None:
-    """Modal's client tries for minutes where nobody listens. Raises OSError."""
+def _reached(servers: str) -> None:
+    """Modal's client tries for minutes where nobody listens. Several stand behind commas, and one is enough. Raises
+    OSError."""
+    *others, last = servers.split(",")
+    for server in others:
+        with contextlib.suppress(OSError):
+            return _connect(server)
+    return _connect(last)
+
+
+def _connect(server: str) -> None:
     parts = urlsplit(server)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     socket.create_connection((parts.hostname or "", port), timeout=_REACH_SECONDS).close()

@@ -11,19 +11,20 @@ import asyncpg
 from infra.deploying.journey import Journey, Step
 from infra.deploying.patience import LOST, patiently
 from infra.deploying.stopped import Stopped
+from infra.migrate import MIGRATIONS as FOLDER
 from infra.migrate import CannotMigrate, found, migrate
 
 _APPLIED = Path(__file__).parent / "queries" / "applied.sql"
 
 
-async def apply(journey: Journey) -> str:
+async def apply(journey: Journey, folder: Path = FOLDER) -> str:
     """Apply what is missing; a database that restarts meanwhile is waited for. Raises Stopped naming the file."""
     file = journey.order.file
     admin, app = file["DATABASE_ADMIN_URL"], file.get("DATABASE_URL", "")
-    before = await _known(admin)
+    before = await _known(admin, folder)
 
     async def once() -> None:
-        await migrate(admin, app_dsn=app)
+        await migrate(admin, folder=folder, app_dsn=app)
 
     try:
         await patiently(once, waiting=lambda: journey.say("  the database went away; waiting for it"))
@@ -32,19 +33,19 @@ async def apply(journey: Journey) -> str:
     except (*LOST, asyncpg.PostgresError) as error:
         raise Stopped(f"The migrations can't be applied: the database is not there: {error}") from None
     finally:
-        journey.applied = sorted(await _known(admin, before) - before)
+        journey.applied = sorted(await _known(admin, folder, before) - before)
     if not journey.applied:
-        return f"all {len(found())} were applied before"
+        return f"all {len(found(folder))} were applied before"
     return f"{len(journey.applied)} applied: {', '.join(journey.applied)}"
 
 
-async def _known(admin: str, otherwise: frozenset[str] = frozenset()) -> frozenset[str]:
+async def _known(admin: str, folder: Path, otherwise: frozenset[str] = frozenset()) -> frozenset[str]:
     """The names of the files that are applied; `otherwise` where the database can't tell."""
     try:
         versions = await patiently(lambda: _versions(admin))
     except LOST:
         return otherwise
-    return frozenset(one.path.name for one in found() if one.version in versions)
+    return frozenset(one.path.name for one in found(folder) if one.version in versions)
 
 
 async def _versions(admin: str) -> frozenset[str]:

@@ -107,6 +107,16 @@ class Plane:
             raise Stopped(f"`modal deploy` failed:\n{last_lines(ran)}")
         return addresses(ran.words)
 
+    async def fetch_weights(self) -> bool:
+        """Have the pool's weights fetched, where they are not on its volume. Whether that could be asked for."""
+        ran = await run(
+            python("-m", "infra.deploying.fetching", APP, self.order.env),
+            env=self.order.command_env(),
+            cwd=ROOT,
+            seconds=LOOK_SECONDS,
+        )
+        return ran.code == 0
+
     async def rollback(self, version: int) -> None:
         """Make an earlier version the one that runs, as a new version. Raises Stopped."""
         ran = await self._modal("app", "rollback", APP, f"v{version}", "--env", self.order.env)

@@ -19,6 +19,8 @@ async def ship(journey: Journey) -> str:
         journey.say(f"  the pool is new at {shipped.pool}: telling the web")
         shipped = await plane.deploy(llama_url=shipped.pool)
     journey.shipped, journey.pool_url = shipped, shipped.pool
+    if shipped.pool and not await plane.fetch_weights():
+        journey.say(f"! The weights could not be asked for: modal run --env {order.env} -m gpu.app::weights")
     return f"{order.tag} at {shipped.web}"
 
 

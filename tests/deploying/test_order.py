@@ -79,9 +79,7 @@ def test_a_setting_that_can_not_be_right_is_named() -> None:
 
 
 def _seen(made: Order, **missing: tuple[str, ...] | None) -> list[str]:
-    return lines(
-        made, Seen(("staging",), {name.replace("_", "-"): keys for name, keys in missing.items()})
-    )
+    return lines(made, Seen(("staging",), {name.replace("_", "-"): keys for name, keys in missing.items()}))
 
 
 def test_a_secret_that_is_not_there_is_told_with_the_command_that_makes_it() -> None:
