@@ -3,19 +3,20 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from grpclib.server import Server
 
 from infra.simulator.modal import reading
 from infra.simulator.modal.apps import Apps
+from infra.simulator.modal.calls import Calls, Traffic
 from infra.simulator.modal.definitions import Definitions
 from infra.simulator.modal.faults import Faults
 from infra.simulator.modal.objects import BUILDER, Objects
-from infra.simulator.modal.received import App, Function, Scaled
+from infra.simulator.modal.received import App, Call, Failed, Function, Scaled
 from infra.simulator.modal.servicer import servicer
 from infra.simulator.modal.store import KeptSecret, Store
 
@@ -31,6 +32,7 @@ class Plane:
 
     def __init__(self, *, port: int = 0, addresses: Mapping[str, str] | None = None) -> None:
         self.store = Store(addresses=dict(addresses or {}))
+        self.traffic = Traffic(self.store)
         self._port = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="simulated-modal", daemon=True)
@@ -117,6 +119,14 @@ class Plane:
         """Every `update_autoscaler`, oldest first."""
         return self.on_loop(lambda: tuple(self.store.scaled))
 
+    def calls(self) -> tuple[Call, ...]:
+        """Every function that was spawned or called from outside or out of a container, oldest first."""
+        return self.on_loop(lambda: tuple(self.traffic.asked))
+
+    def failed(self) -> tuple[Failed, ...]:
+        """Why containers gave up as they started, oldest first."""
+        return self.on_loop(lambda: tuple(self.traffic.failed))
+
     def called(self) -> tuple[str, ...]:
         """The names of the calls that came in, oldest first (`FunctionCreate`)."""
         return self.on_loop(lambda: tuple(self.store.called))
@@ -140,6 +150,10 @@ class Plane:
         self._loop.call_soon_threadsafe(run)
         return done.result(_SECONDS)
 
+    async def wait(self, act: Coroutine[Any, Any, T]) -> T:
+        """Await something on the plane's own loop."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(act, self._loop))
+
     def _run(self) -> None:
         try:
             self._loop.run_until_complete(self._serve())
@@ -147,7 +161,12 @@ class Plane:
             self._loop.close()
 
     async def _serve(self) -> None:
-        groups = [Objects(self.store), Apps(self.store), Definitions(self.store)]
+        groups = [
+            Objects(self.store),
+            Apps(self.store),
+            Definitions(self.store),
+            Calls(self.store, self.traffic),
+        ]
         server = Server([servicer(self.store, *groups)])
         try:
             listener = socket.create_server(("127.0.0.1", self._port))
