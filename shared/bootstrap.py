@@ -49,6 +49,7 @@ from shared.adapters.redis.flights import RedisFlights
 from shared.adapters.redis.health import RedisHealth
 from shared.adapters.redis.ledger import RedisLedger
 from shared.adapters.redis.streams import ExpiringStreams
+from shared.adapters.sandbox.container import Containers, ContainerSandbox
 from shared.adapters.sandbox.monty import MontySandbox
 from shared.adapters.sealed import AesSealer, fresh_key, keys_of
 from shared.adapters.stops import KeptStops
@@ -82,6 +83,7 @@ from shared.ports.ledger import Ledger
 from shared.ports.provider import Provider
 from shared.ports.recogniser import Recogniser
 from shared.ports.retention import Expiring
+from shared.ports.sandbox import Sandbox
 from shared.ports.vault import Vault
 from shared.ports.workers import Workers
 from shared.recall.fingerprint import Fingerprinter
@@ -195,7 +197,11 @@ class _Ground:
 
 
 def services(
-    settings: Settings, *, workers: Workers | None = None, capacity: Capacity | None = None
+    settings: Settings,
+    *,
+    workers: Workers | None = None,
+    capacity: Capacity | None = None,
+    containers: Containers | None = None,
 ) -> Services:
     """Everything, chosen by the settings; what a cloud does in its own way is given. Raises BadSettings where a store
     or a provider has no address."""
@@ -204,7 +210,7 @@ def services(
     ground = _ground(settings)
     database, clock, catalogue = ground.database, ground.clock, ground.catalogue
     log, keys, recalled = PostgresLog(database), PostgresKeys(database), _recalled(ground)
-    plugins = _plugins(ground)
+    plugins = _plugins(ground, containers)
     plugged = Plugged(plugins)
     stores = _stores(ground, log, keys, recalled, plugged)
     chat = _chat(ground, stores)
@@ -364,7 +370,7 @@ def _recogniser(settings: Settings) -> Recogniser | None:
     return PresidioRecogniser(settings.presidio)
 
 
-def _plugins(ground: _Ground) -> Plugins:
+def _plugins(ground: _Ground, containers: Containers | None) -> Plugins:
     """What tenants add at run time, and the only way out of it."""
     stores = PluginStores(
         PostgresPlugins(ground.database),
@@ -373,7 +379,17 @@ def _plugins(ground: _Ground) -> Plugins:
         PostgresPluginCalls(ground.database),
     )
     fetch = GuardedFetch(local_hosts=ground.settings.plugin_local_hosts)
-    return Plugins(stores, ground.sealer, MontySandbox(), fetch, ground.clock, ground.ids)
+    return Plugins(
+        stores, ground.sealer, _sandbox(ground.settings, containers), fetch, ground.clock, ground.ids
+    )
+
+
+def _sandbox(settings: Settings, containers: Containers | None) -> Sandbox:
+    if not settings.plugin_containers:
+        return MontySandbox()
+    if containers is None:
+        raise BadSettings("CHATSMART_PLUGIN_CONTAINERS is 1, and nothing here runs containers: it must be 0.")
+    return ContainerSandbox(containers)
 
 
 def _retention(ground: _Ground, stores: Stores) -> Retention:

@@ -97,6 +97,9 @@ class Settings:
     """Where a provider's models run for this deployment, where that is another place than the catalogue says."""
     presidio: str = ""
     """The spaCy model with which Presidio looks for people and places too, or `blank`; empty: it is not asked."""
+    plugin_containers: bool = False
+    """Whether plugins run whole Python in containers of their own, where what serves has any, in place of the embedded
+    interpreter."""
     plugin_local_hosts: frozenset[str] = frozenset()
     """Hosts that a plugin which was granted them may ask at loopback: for development, never in production."""
     cache: bool = True
@@ -133,6 +136,7 @@ class Settings:
             hedge=read.switch("CHATSMART_HEDGE"),
             regions=read.regions(),
             presidio=env.get("CHATSMART_PRESIDIO", ""),
+            plugin_containers=read.switch("CHATSMART_PLUGIN_CONTAINERS"),
             plugin_local_hosts=read.names("CHATSMART_PLUGIN_LOCAL_HOSTS"),
             cache=read.switch("CHATSMART_CACHE", default=True),
             month_cap_micros=read.positive("CHATSMART_MONTH_CAP_MICROS", cls.month_cap_micros),

@@ -21,8 +21,8 @@ _KEEP = -1
 class ModalCapacity:
     """`ports.capacity.Capacity` of a deployed App: its functions, classes and servers."""
 
-    def __init__(self, app: str = APP) -> None:
-        self._app = app
+    def __init__(self, app: str = APP, client: modal.Client | None = None) -> None:
+        self._app, self._client = app, client
 
     async def rooms(self) -> Sequence[Room]:
         """See the port. Modal tells the containers of functions and classes, not those of a server."""
@@ -46,14 +46,16 @@ class ModalCapacity:
 
     async def _parts(self) -> dict[str, Any]:
         """Handles by name."""
-        app = await modal.App.lookup.aio(self._app)
-        info = await app.info.aio()
+        app = await modal.App.lookup.aio(self._app, client=self._client)
+        info = await app.info.aio(refresh=True)
         # A class is listed by the function behind it.
         found: dict[str, Any] = {
-            name.removesuffix(".*"): modal.Function.from_id(id_) for name, id_ in info.functions.items()
+            name.removesuffix(".*"): modal.Function.from_id(id_, client=self._client)
+            for name, id_ in info.functions.items()
         }
         return found | {
-            name.removesuffix(".*"): modal.Server.from_id(id_) for name, id_ in info.servers.items()
+            name.removesuffix(".*"): modal.Server.from_id(id_, client=self._client)
+            for name, id_ in info.servers.items()
         }
 
 

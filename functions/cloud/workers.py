@@ -12,8 +12,8 @@ APP = "chatsmart"
 class ModalWorkers:
     """`ports.workers.Workers` by the deployed function `write`."""
 
-    def __init__(self, app: str = APP, function: str = "write") -> None:
-        self._write = modal.Function.from_name(app, function)
+    def __init__(self, app: str = APP, function: str = "write", client: modal.Client | None = None) -> None:
+        self._write = modal.Function.from_name(app, function, client=client)
 
     async def enqueue(self, run: RunId) -> bool:
         """See the port. Spawned, not called: the answer is that Modal has it in its queue."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functions.cloud.containers import ModalContainers
 from shared.adapters.sandbox.container import ContainerSandbox
 from shared.adapters.sandbox.monty import MontySandbox
 from shared.core.faults import (
@@ -19,6 +20,7 @@ from shared.core.faults import (
 )
 from shared.fakes.sandbox import FakeSandbox
 from shared.ports.sandbox import Bounds, Program, Sandbox
+from tests.contract.modal_plane import deployed
 from tests.hostile.process import Processes
 
 ECHO = "def run(**given):\n    print('seen')\n    return given"
@@ -126,10 +128,19 @@ TWINS = {
 }
 
 
-@pytest.fixture(params=["monty", "container", "fake"])
-async def sandbox(request: pytest.FixtureRequest) -> AsyncGenerator[Sandbox, None]:
+@pytest.fixture(params=["monty", "container", "modal", "fake"])
+async def sandbox(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Sandbox, None]:
     """Each knows the programs above."""
     found: Sandbox
+    if request.param == "modal":
+        async with deployed(monkeypatch) as plane:
+            found = ContainerSandbox(ModalContainers(client=plane.client))
+            yield found
+            await found.close()
+            assert plane.machines.running == 0
+        return
     if request.param == "monty":
         found = MontySandbox()
     elif request.param == "container":
