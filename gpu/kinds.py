@@ -17,6 +17,9 @@ MIB = 1 << 20
 PRICES_FROM = "api-evangelist/modal-labs plans/modal-labs-plans-pricing.yml"
 PRICES_OF = date(2026, 7, 1)
 
+CORE_SECOND = Decimal("0.0000131")
+GIB_SECOND = Decimal("0.00000222")
+
 
 class UnknownKind(BadSettings):
     """No such kind of GPU; the message names the nearest one and all there are."""
@@ -40,9 +43,19 @@ class Kind:
     """Containers at most: what a runaway can cost. Ten cards are what Modal's free plan allows."""
 
     @property
+    def cores(self) -> int:
+        """CPU cores that a replica asks for: one for the server, one for each card's worker."""
+        return 1 + self.cards
+
+    @property
+    def gib(self) -> int:
+        """GiB of the machine's memory that it asks for: weights go past it, from the volume to the card."""
+        return 8 * self.cards
+
+    @property
     def replica_usd_per_second(self) -> Decimal:
-        """What one replica costs."""
-        return self.usd_per_second * self.cards
+        """What one replica costs: its cards, and the cores and the memory beside them, which Modal bills apart."""
+        return self.usd_per_second * self.cards + CORE_SECOND * self.cores + GIB_SECOND * self.gib
 
     @property
     def wanted(self) -> int:

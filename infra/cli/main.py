@@ -266,8 +266,16 @@ def simulate_heal(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    cost: Annotated[bool, typer.Option("--cost", help="What a month costs instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Check this installation; exit 1 where something is wrong."""
+    if cost:
+        from infra.cli.cost import cost as price_months
+
+        price_months(as_json=as_json)
+        return
     from infra.cli.doctor import doctor as run
 
     run(as_json=as_json)

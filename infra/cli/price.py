@@ -37,7 +37,7 @@ _SAID |= {"requests", "cost_micros", "reported_cost_micros", "provenance", "tota
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
-def _catalogue() -> Catalogue:
+def current_catalogue() -> Catalogue:
     """The models at the prices that hold here. Raises Trouble for a price file that can't be used."""
     try:
         path = Settings.from_env().prices
@@ -149,7 +149,7 @@ def _count(value: Mapping[str, Any], name: str) -> int:
 
 def main(stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None) -> int:
     """Price every line; 1 where some line could not be read."""
-    catalogue = _catalogue()
+    catalogue = current_catalogue()
     return lines.run(lambda row: priced(row, catalogue), {"cost_micros": None}, stdin, stdout)
 
 
@@ -159,7 +159,7 @@ def listed(at: str | None, *, as_json: bool) -> None:
         when = datetime.now(UTC) if at is None else moment(at)
     except lines.UnreadableLine as error:
         raise Trouble(str(error), code=2) from None
-    rows = [(spec, _row(spec, when)) for spec in _catalogue().models()]
+    rows = [(spec, _row(spec, when)) for spec in current_catalogue().models()]
     if as_json:
         for spec, price in rows:
             found = {"unpriced": True} if price is None else _json(price)
