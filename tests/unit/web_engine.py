@@ -283,6 +283,7 @@ class Engine:
     pipelines: Mapping[str, Any] = field(default_factory=dict)
     old: ScriptedOldPath = field(default_factory=ScriptedOldPath)
     running: bool = False
+    intake: Any = None
 
     def __post_init__(self) -> None:
         self.ledger = MemoryLedger(self.clock)

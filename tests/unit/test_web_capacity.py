@@ -1,0 +1,138 @@
+"""/v1/operator/capacity and /v1/operator/stop: the pool, its bounds, and what stopping the tier does to them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.core.ids import KeyId
+from shared.fakes.capacity import MemoryCapacity
+from shared.fakes.health import MemoryHealth, MemoryHealthStore
+from shared.fakes.stops import MemoryStops
+from shared.ports.capacity import Bounds, Room
+from shared.ports.keys import ApiKey
+from shared.tenancy.keys import digest
+from tests.unit.web_engine import AUTH, NOW, TENANT, Engine
+
+OPERATOR = "cs_the-key-of-an-operator-0000000001"
+KEY = KeyId("key_" + "0" * 31 + "3")
+CAPACITY, STOP = "/v1/operator/capacity", "/v1/operator/stop"
+LLAMA = {"scope": "llama", "reason": "GPUs are short"}
+
+
+@dataclass
+class Operated(Engine):
+    """The engine with containers, and an operator."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.health = MemoryHealth(self.clock, MemoryHealthStore())
+        self.capacity = MemoryCapacity(Room("Web", 2, 0, 20, 0), Room("Llama", None, 1, 4, 1))
+        self.stops = MemoryStops()
+        scopes = frozenset({"member", "operator"})
+        row = ApiKey(KEY, TENANT, "ops", OPERATOR[-4:], scopes, NOW)  # type: ignore[arg-type]
+        self.keys.rows[digest(OPERATOR)] = row
+
+
+@pytest.fixture
+def engine() -> Operated:
+    return Operated()
+
+
+@pytest.fixture
+async def client(engine: Operated) -> AsyncIterator[httpx.AsyncClient]:
+    async with engine.client({"authorization": f"Bearer {OPERATOR}"}) as opened:
+        yield opened
+
+
+async def room(engine: Operated, name: str) -> Room:
+    return next(room for room in await engine.capacity.rooms() if room.name == name)
+
+
+async def test_every_part_is_listed(client: httpx.AsyncClient) -> None:
+    """By name; what nobody knows is null."""
+    answer = (await client.get(CAPACITY)).json()
+    assert answer == {
+        "data": [
+            {"object": "capacity", "name": "Llama", "containers": None, "minimum": 1, "maximum": 4, "buffer": 1,
+             "fixed": False},
+            {"object": "capacity", "name": "Web", "containers": 2, "minimum": 0, "maximum": 20, "buffer": 0,
+             "fixed": False},
+        ],
+        "next": None,
+    }  # fmt: skip
+
+
+async def test_a_part_is_bounded(engine: Operated, client: httpx.AsyncClient) -> None:
+    """What is not named stays."""
+    answer = await client.put(f"{CAPACITY}/Web", json={"maximum": 4})
+    assert (answer.status_code, answer.json()["maximum"], answer.json()["minimum"]) == (200, 4, 0)
+    assert (await room(engine, "Web")).maximum == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status"),
+    [
+        ("Web", {}, 400),
+        ("Web", {"maximum": 0}, 400),
+        ("Web", {"maximum": "4"}, 400),
+        ("Web", {"maximum": True}, 400),
+        ("Web", {"minimum": 21}, 400),
+        ("Web", {"containers": 1}, 400),
+        ("web", {"maximum": 4}, 404),
+    ],
+)
+async def test_bounds_that_make_no_sense_are_refused(
+    engine: Operated, client: httpx.AsyncClient, name: str, body: dict[str, Any], status: int
+) -> None:
+    """And change nothing."""
+    assert (await client.put(f"{CAPACITY}/{name}", json=body)).status_code == status
+    assert (await room(engine, "Web")).maximum == 20
+
+
+async def test_others_are_turned_away(engine: Operated) -> None:
+    """A member's key gets a 403, nobody a 401; nothing is changed."""
+    async with engine.client(AUTH) as member, engine.client({}) as nobody:
+        for method, path in (("GET", CAPACITY), ("PUT", f"{CAPACITY}/Web"), ("PUT", STOP), ("DELETE", STOP)):
+            assert (await member.request(method, path, json={"maximum": 1})).status_code == 403
+            assert (await nobody.request(method, path, json={"maximum": 1})).status_code == 401
+
+
+async def test_stopping_the_tier_bounds_its_pool_and_puts_it_back(
+    engine: Operated, client: httpx.AsyncClient
+) -> None:
+    """To the least that there is, also when it is stopped a second time; afterwards it may be as large as before."""
+    for _ in range(2):
+        assert (await client.put(STOP, json=LLAMA)).status_code == 200
+        pool = await room(engine, "Llama")
+        assert (pool.minimum, pool.maximum, pool.buffer) == (0, 1, 0)
+    stop = (await engine.stops.standing())["llama"]
+    assert (stop.ceiling, stop.by) == (4, KEY)
+    assert {row.state for name, row in (await engine.health.table()).items() if "llama" in name} == {
+        "quarantined"
+    }
+    assert (await client.delete(STOP, params={"scope": "llama"})).status_code == 204
+    assert (await room(engine, "Llama")).maximum == 4
+    assert await engine.stops.standing() == {}
+    await client.delete(STOP, params={"scope": "llama"})
+    assert (await room(engine, "Llama")).maximum == 4
+
+
+async def test_a_platform_that_is_away_does_not_keep_the_tier_running(
+    engine: Operated, client: httpx.AsyncClient
+) -> None:
+    """The switch is ours; the pool falls idle by itself."""
+    engine.capacity.away = True
+    assert (await client.put(STOP, json=LLAMA)).status_code == 200
+    assert set(await engine.stops.standing()) == {"llama"}
+    engine.capacity.away = False
+    await engine.capacity.bound("Llama", Bounds(maximum=3))
+    assert (await client.delete(STOP, params={"scope": "llama"})).status_code == 204
+    assert (await room(engine, "Llama")).maximum == 3
+
+
+async def test_a_scope_that_is_none_is_refused(client: httpx.AsyncClient) -> None:
+    """Letting the wrong thing go on must not pass for done."""
+    assert (await client.delete(STOP, params={"scope": "some"})).status_code == 400
