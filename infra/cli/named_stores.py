@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from infra.cli.trouble import Trouble
 from shared.config import Settings
+from shared.core.faults import Unavailable
 
 CONNECT_SECONDS = 5.0
 
@@ -43,24 +44,28 @@ async def postgres(name: str, dsn: str, *, login: bool = True) -> None:
 
 async def redis(url: str) -> None:
     """Ask once. Raises Trouble."""
-    from redis.asyncio import Redis
-    from redis.exceptions import ConnectionError as NotConnected
-    from redis.exceptions import RedisError, ResponseError
+    from shared.adapters.redis.address import SCHEMES, BadAddress
+    from shared.adapters.redis.connection import RedisConnection
+    from shared.adapters.redis.troubles import chain
 
-    where = _where("REDIS_URL", url, ("redis", "rediss", "unix"), 6379)
+    where = _where("REDIS_URL", url, SCHEMES, 6379)
     try:
-        async with asyncio.timeout(CONNECT_SECONDS), Redis.from_url(url, protocol=2) as client:
-            await client.exists("cs:ready")
-    except ResponseError as error:
-        raise Trouble(f"REDIS_URL: Redis at {where} refuses: {error}.") from None
-    except NotConnected as error:
-        if error.__class__ is not NotConnected:  # a wrong password is one of these
-            raise Trouble(f"REDIS_URL: Redis at {where} refuses: {error}.") from None
-        raise _absent("REDIS_URL", "Redis", where, error) from None
-    except (RedisError, OSError) as error:
-        raise _absent("REDIS_URL", "Redis", where, error) from None
+        connection = RedisConnection(url)
+    except BadAddress as bad:
+        raise Trouble(str(bad), code=2) from None
     except ValueError:
         raise _unreadable("REDIS_URL", "redis") from None
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await connection.ready()
+    except (Unavailable, TimeoutError) as error:
+        if any(
+            isinstance(one, (TimeoutError, ConnectionRefusedError, FileNotFoundError)) for one in chain(error)
+        ):
+            raise _absent("REDIS_URL", "Redis", where, error) from None
+        raise Trouble(f"REDIS_URL: at {where}: {error}") from None
+    finally:
+        await connection.close()
 
 
 def _where(name: str, url: str, schemes: tuple[str, ...], port: int) -> str:

@@ -1,6 +1,5 @@
 """What `chatsmart doctor` finds out about Postgres and Redis: reachable, migrated, and met as a plain role."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,13 +12,12 @@ Finding = tuple[str, Literal["ok", "failed", "skipped"], str, str]
 """Name, status, what was found, what to do."""
 CONNECT_SECONDS = 5.0
 QUERIES = Path(__file__).parent / "queries"
-_OLDEST_REDIS = (6, 2)
 
 
 async def store_checks(settings: Settings, server: Server | None) -> list[Finding]:
     """Findings on the stores that the settings name, or on the embedded ones while they run."""
     async with _addresses(settings, server) as (app, admin, redis):
-        return [*await _postgres(app, admin), await _redis(redis)]
+        return [*await _postgres(app, admin), *await _redis(redis)]
 
 
 @contextlib.asynccontextmanager
@@ -112,18 +110,9 @@ def _query(name: str) -> str:
     return (QUERIES / name).read_text("utf-8")
 
 
-async def _redis(url: str) -> Finding:
+async def _redis(url: str) -> list[Finding]:
     if not url:
-        return ("redis", "skipped", "embedded; it starts with `chatsmart up`", "")
-    from redis.asyncio import Redis
-    from redis.exceptions import RedisError
+        return [("redis", "skipped", "embedded; it starts with `chatsmart up`", "")]
+    from shared.adapters.redis.inspect import inspect
 
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS), Redis.from_url(url) as client:
-            text = str((await client.info("server"))["redis_version"])
-    except (OSError, RedisError, TimeoutError) as error:
-        said = str(error) or type(error).__name__
-        return ("redis", "failed", f"does not answer: {said}", "Check REDIS_URL, or restart `chatsmart up`.")
-    if tuple(int(part) for part in text.split(".")[:2]) < _OLDEST_REDIS:
-        return ("redis", "failed", f"version {text}", "ChatSmart needs Redis 6.2 or newer.")
-    return ("redis", "ok", f"version {text}", "")
+    return [(one.name, one.status, one.what, one.advice) for one in await inspect(url)]

@@ -70,6 +70,7 @@ async def test_redis_with_old_data_is_believed_for_a_minute(house: House) -> Non
     here = await house.process()
     await here.quarantine([LUNA.name], "drifts")
     old = await house.own.redis.commands.dump(f"cs:{{{house.scope}}}:quarantine")
+    assert old is not None
     await here.quarantine([LUNA.name], None)
     await house.own.redis.commands.restore(f"cs:{{{house.scope}}}:quarantine", 0, old, replace=True)
     house.clock.pass_(61)

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as Lost
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisClusterException, RedisError
 
 from shared.adapters.redis.address import Address, address_of
@@ -139,7 +140,8 @@ def _timing(seconds: float) -> dict[str, Any]:
         "protocol": 2,
         "socket_timeout": seconds,
         "socket_connect_timeout": _COMMAND,
-        "retry": Retry(ExponentialBackoff(cap=0.4, base=0.02), _RETRIES),
+        # One that is late is not asked again: it would be late for as many times longer.
+        "retry": Retry(ExponentialBackoff(cap=0.4, base=0.02), _RETRIES, (Lost,)),
         "retry_on_error": [
             ReadOnlyError
         ],  # a primary that became a replica: its name leads to another after that

@@ -12,13 +12,16 @@ from redis.exceptions import (
     MovedError,
     NoPermissionError,
     OutOfMemoryError,
+    ReadOnlyError,
     RedisClusterException,
     RedisError,
 )
+from redis.exceptions import TimeoutError as TooLate
 
 _BY_WORD = (
     ("WRONGPASS", "the user or the password of REDIS_URL is wrong"),
     ("NOAUTH", "it wants a password, and REDIS_URL has none"),
+    ("Authentication required", "it wants a password, and REDIS_URL has none"),
     ("NOPERM", "the user of REDIS_URL may not run a command that is needed"),
     ("max number of clients", "it has no connection left for us: raise its limit, or run fewer processes"),
     ("READONLY", "it is a replica now: REDIS_URL has to name the primary"),
@@ -26,6 +29,7 @@ _BY_WORD = (
     ("MOVED", "it is a node of a cluster: write redis+cluster:// or rediss+cluster:// in REDIS_URL"),
     ("cluster support disabled", "it is no cluster: write redis:// or rediss:// in REDIS_URL"),
     ("Cluster mode is not enabled", "it is no cluster: write redis:// or rediss:// in REDIS_URL"),
+    ("Connection closed by server", "it hangs up: where its port is one of TLS write rediss:// in REDIS_URL"),
     ("certificate has expired", "its certificate has expired: renew it"),
     ("WRONG_VERSION_NUMBER", "it speaks plain text: write redis:// in REDIS_URL, or give the port of TLS"),
     (
@@ -42,6 +46,10 @@ _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
     (NoPermissionError, "the user of REDIS_URL may not run a command that is needed"),
     (BusyLoadingError, "it is still loading its data"),
     (MovedError, "it is a node of a cluster: write redis+cluster:// or rediss+cluster:// in REDIS_URL"),
+    (ReadOnlyError, "it is a replica now: REDIS_URL has to name the primary"),
+    (TooLate,
+     "it does not answer in time: can it be reached, and does REDIS_URL say rediss:// for a port of TLS, and redis:// "
+     "for another"),
     (OutOfMemoryError, "its memory is full: raise maxmemory, or choose a policy that evicts"),
     (ClusterDownError, "the cluster has no server for some keys"),
     (ClusterCrossSlotError, "keys of one command lie on several servers"),
