@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import modal
 
-from functions.jobs.schedule import Job, job
+from functions.cloud.fresh import Fresh
+from functions.jobs.schedule import job
 from functions.sizes import JOB, WEB, WEBHOOKS, WORKER
 from shared.config import REQUIRED, Deployment, Settings
 
@@ -54,20 +55,17 @@ class Web:
     @modal.enter(snap=True)
     def build(self) -> None:
         """Import and build everything; connect to nothing and ask for nothing random."""
-        self.settings = Settings.from_env()
-        self.asgi = _web(self.settings)
+        self.app = Fresh(_web)
 
     @modal.enter(snap=False)
     def freshen(self) -> None:
         """Secrets may have changed since the snapshot was taken: build anew where they have."""
-        settings = Settings.from_env()
-        if settings != self.settings:
-            self.settings, self.asgi = settings, _web(settings)
+        self.app.freshen()
 
     @modal.asgi_app(label="chatsmart", custom_domains=[DEPLOYMENT.domain] if DEPLOYMENT.domain else None)
     def serve(self) -> "FastAPI":
         """The app; its lifespan connects to the stores and, at the container's end, hands over what is running."""
-        return self.asgi
+        return self.app.made
 
 
 @app.cls(
@@ -87,20 +85,17 @@ class Webhooks:
     @modal.enter(snap=True)
     def build(self) -> None:
         """Import and build; connect to nothing."""
-        self.settings = Settings.from_env()
-        self.asgi = _ingress(self.settings)
+        self.app = Fresh(_ingress)
 
     @modal.enter(snap=False)
     def freshen(self) -> None:
         """As `Web.freshen`."""
-        settings = Settings.from_env()
-        if settings != self.settings:
-            self.settings, self.asgi = settings, _ingress(settings)
+        self.app.freshen()
 
     @modal.asgi_app(label="chatsmart-webhooks")
     def serve(self) -> "Starlette":
         """The ingress."""
-        return self.asgi
+        return self.app.made
 
 
 @app.function(
@@ -127,10 +122,8 @@ async def _turn(name: str) -> int:
 
 
 def _scheduled(name: str) -> "modal.app._FunctionDecoratorType":
-    return _of(job(name))
-
-
-def _of(one: Job) -> "modal.app._FunctionDecoratorType":
+    """A function for a job of the table, on its schedule there."""
+    one = job(name)
     return app.function(
         env=env,
         cpu=JOB.cpu,
