@@ -1,6 +1,7 @@
 """Other programs, run with a time limit; Ctrl-C reaches us alone, and we pass it on."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 GRACE = 20.0
 """Seconds that a program gets to end by itself after it was told to."""
+_LOOK = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +65,18 @@ async def run(
 async def _ended(
     process: asyncio.subprocess.Process, talk: "asyncio.Task[tuple[bytes, bytes]]"
 ) -> tuple[bytes, bytes]:
-    """Interrupt it, and after the grace end it with all that it has started."""
-    for number in (signal.SIGINT, signal.SIGKILL):
-        if process.returncode is None:
-            try:
-                os.killpg(process.pid, number)
-            except ProcessLookupError:
-                break
-        try:
-            async with asyncio.timeout(GRACE):
-                return await asyncio.shield(talk)
-        except TimeoutError:
-            continue
+    """Interrupt it, and after the grace end whatever is left of all that it has started."""
+    _signal(process, signal.SIGINT)
+    deadline = asyncio.get_running_loop().time() + GRACE
+    # Not `process.wait()`: that one waits for its children's pipes too.
+    while process.returncode is None and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK)
+    # Its children have our pipes: until they are gone too, what it printed has no end.
+    _signal(process, signal.SIGKILL)
     return await talk
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """To its whole session, which has its number."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

@@ -12,6 +12,7 @@ from infra.deploying.preflight import PREFLIGHT
 from infra.deploying.proving import SMOKE
 from infra.deploying.shipping import DEPLOY, rollback_to
 from infra.deploying.stopped import Stopped
+from shared.adapters.clock import SystemClock
 
 STEPS: tuple[Step, ...] = (PREFLIGHT, STORES, MODAL, MIGRATIONS, DEPLOY, SMOKE)
 """Whatever else must hold before a release goes out, like an eval gate, is a step between MIGRATIONS and DEPLOY."""
@@ -31,10 +32,20 @@ def plan(order: Order) -> Iterator[str]:
     yield f"  kept warm: {deployment.warm}; pool: {deployment.llama_gpu or 'none'}" + (
         f", {deployment.llama_model}" if deployment.llama_gpu else ""
     )
+    yield f"  an idle month: {_floor(deployment.warm)} (chatsmart doctor --cost tells what of)"
     yield (
         "  where a step fails: modal app rollback to the version before, or modal app stop where there is none; "
         "migrations and written secrets stay"
     )
+
+
+def _floor(warm: int) -> str:
+    """What a month without a request costs, in words."""
+    from infra.cost.month import month
+
+    bill = month(0, (), SystemClock().now(), warm=warm)
+    missing = f" and what has no price: {', '.join(bill.unpriced)}" if bill.unpriced else ""
+    return f"{bill.known:.2f} dollars{missing}"
 
 
 async def deploy(order: Order, say: Callable[[str], None]) -> None:

@@ -16,6 +16,7 @@ from infra.deploying.plane import Plane
 from infra.deploying.preflight import PREFLIGHT
 from infra.deploying.shipping import DEPLOY
 from infra.deploying.stopped import Stopped
+from infra.migrate import found
 from infra.simulator.modal import Faults
 from shared.config import Deployment
 from tests.deploying.conftest import Staging
@@ -126,7 +127,7 @@ async def test_a_migration_that_fails_half_way_leaves_nothing_of_itself_and_depl
     staging: Staging, tmp_path: Path
 ) -> None:
     """What came before it stays and is told by name; of the file itself nothing is there."""
-    for one in migrating.found():
+    for one in found():
         (tmp_path / one.path.name).write_text(one.sql)
     (tmp_path / "29990101000000_before.sql").write_text("create table public.halfway_before (a int);")
     (tmp_path / "29990101000001_broken.sql").write_text(
@@ -213,8 +214,8 @@ async def test_what_modal_refuses_is_told_in_its_own_words(staging: Staging) -> 
 async def test_a_rollback_goes_to_a_version_that_is_there(staging: Staging) -> None:
     """By name or to the one before; an unknown one is told with those there are, also while the database is away."""
     order = staging.order()
-    await travel(journey(staging, order), [DEPLOY])
-    await Plane(order).rollback(1)
+    for one in (order, staging.order(deployment=Deployment(warm=1))):
+        await travel(journey(staging, one), [DEPLOY])
     away = replace(order, file={**order.file, "DATABASE_ADMIN_URL": "postgresql://x:y@127.0.0.1:9/x"})
     with pytest.raises(Stopped, match=r"There is no v7 to go back to in staging: v2 .*, v1 "):
         await plan.roll_back(away, staging.said.append, 7)

@@ -67,8 +67,8 @@ async def test_a_first_release_that_fails_its_smoke_test_is_stopped(staging: Sta
 async def test_a_pool_decides_what_becomes_of_a_release(
     staging: Staging, answers: list[tuple[int, dict[str, str]]]
 ) -> None:
-    """A pool without a replica goes on with a warning; one that stays sick takes the release back. The web is told where
-    the pool is, and the weights are asked for."""
+    """A pool without a replica goes on with a warning; one that stays sick takes the release back. The web is told
+    where the pool is, and the weights are asked for."""
     asked = Answers(answers)
     pool = Deployment(llama_gpu="L4")
     async with opened(staging.addresses, revision=HERE) as house, serving(asked) as url:
