@@ -139,7 +139,12 @@ class Services:
         await self.health.start()
         self._client = open_client()
         for name, upstream in self.settings.upstreams.items():
-            self.providers[name] = HttpProvider(self._client, upstream.base_url, upstream.api_key)
+            self.providers[name] = HttpProvider(
+                self._client,
+                upstream.base_url,
+                upstream.api_key,
+                secret=self.settings.secret_key.partition(",")[0].encode(),
+            )
         if self.settings.cache:
             self.recalled.warm()
 

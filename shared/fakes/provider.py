@@ -56,7 +56,9 @@ class ScriptedProvider:
     prompts: list[Prompt] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
-    def prepare(self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) -> WireRequest:
+    def prepare(
+        self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str, tenant: str = ""
+    ) -> WireRequest:
         """The prompt's last text stands for the whole request."""
         if spec.name in self.unsayable:
             raise Rejected("This wire has no way to say that.")

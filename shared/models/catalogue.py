@@ -191,6 +191,7 @@ LLAMA = ModelSpec(
     images=False,
     sampling=True,
     continues=True,
+    resume=True,
     regions=_REGIONS["llama"],
 )
 

@@ -230,7 +230,8 @@ class Answering:
     def _request(self, spec: ModelSpec, way: Way) -> WireRequest:
         prompt = self._shown.prompt(way)
         provider = self._house.providers[spec.provider]
-        return provider.prepare(spec, prompt, stream=self._call.stream, request_id=self._name())
+        call = self._call
+        return provider.prepare(spec, prompt, stream=call.stream, request_id=self._name(), tenant=call.tenant)
 
     def _same(self, attempt: Attempt) -> WireRequest | None:
         """The request that takes a broken response up again, where its provider keeps it."""

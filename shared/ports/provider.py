@@ -48,8 +48,13 @@ class Reply(Protocol):
 class Provider(Protocol):
     """Builds requests and sends them. No retries, no timeouts: those are failover's."""
 
-    def prepare(self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) -> WireRequest:
-        """The exact request. Raises Rejected where the wire has no way to say it."""
+    def prepare(
+        self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str, tenant: str = ""
+    ) -> WireRequest:
+        """The exact request. Raises Rejected where the wire has no way to say it.
+
+        `tenant` is whose request it is: never sent itself, but where a server shares what it has read between
+        requests, what stands for it keeps tenants apart there."""
         ...
 
     def resume(

@@ -94,7 +94,9 @@ class Indoors:
     sent: list[WireRequest] = field(default_factory=list)
     _exchanges: Exchanges = field(default_factory=Exchanges)
 
-    def prepare(self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) -> WireRequest:
+    def prepare(
+        self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str, tenant: str = ""
+    ) -> WireRequest:
         """See the port."""
         return self._http(spec).prepare(spec, prompt, stream=stream, request_id="")
 

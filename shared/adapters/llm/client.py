@@ -5,9 +5,10 @@ those are failover's (`shared/models/failover.py`).
 """
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -197,17 +198,29 @@ class HttpProvider:
     """
 
     def __init__(
-        self, client: Client, base_url: str, api_key: str, wires: Mapping[str, Wire] = WIRES
+        self,
+        client: Client,
+        base_url: str,
+        api_key: str,
+        wires: Mapping[str, Wire] = WIRES,
+        *,
+        secret: bytes = b"",
     ) -> None:
+        """`secret` is the deployment's own: out of it the names are made that keep tenants apart at a server."""
+        self._secret = secret
         self._client = client
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
         self._wires = wires
 
-    def prepare(self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str) -> WireRequest:
+    def prepare(
+        self, spec: ModelSpec, prompt: Prompt, *, stream: bool, request_id: str, tenant: str = ""
+    ) -> WireRequest:
         """See the port."""
         wire = self._wire(spec.wire)
         encoded = wire.encode(spec, prompt, stream=stream, request_id=request_id)
+        if wire.apart is not None:
+            encoded = wire.apart(encoded, prompt, partial(_stands_for, self._secret, tenant))
         return WireRequest(self._base_url + encoded.path, encoded.headers, encoded.body, stream, wire.name)
 
     def resume(
@@ -231,6 +244,11 @@ class HttpProvider:
         if (wire := self._wires.get(name)) is None:
             raise Rejected(f"There is no wire format '{name}' here.")
         return wire
+
+
+def _stands_for(secret: bytes, tenant: str, text: str) -> str:
+    """A name for something of a tenant: the same each time, and made by nobody who lacks the secret."""
+    return hmac.new(secret, f"{tenant}\0{text}".encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:32]
 
 
 def open_client(

@@ -293,6 +293,9 @@ class Wire:
     """What takes a broken reply to the request up, made of the bytes received: see `Provider.resume`."""
     leave: Callable[[WireRequest, bytes], WireRequest | None] | None = None
     """What stops the provider where closing the connection does not, made of the request and the bytes received."""
+    apart: Callable[[Encoded, Prompt, Callable[[str], str]], Encoded] | None = None
+    """Keeps tenants apart where the server shares what it has read between requests: gives the request what names its
+    tenant and its conversation there. The last argument makes such a name, one that nobody can guess, of a text."""
 
     def reader(self, status: int, headers: Mapping[str, str], after: bytes = b"") -> Reader:
         """A reader for one reply of this HTTP status and these response headers; with `after` (`WireRequest`), for
