@@ -12,7 +12,7 @@ import orjson
 
 from infra.simulator import Pace, Simulator, start
 from infra.simulator.modal import Plane
-from infra.simulator.modal.container import Container, Exchange, started
+from infra.simulator.modal.container import Container, Exchange, Place, started
 from shared.adapters.clock import RandomIds, SystemClock
 from shared.config import PROVIDERS, SIMULATOR_PATHS
 from shared.core.ids import TenantId
@@ -52,8 +52,7 @@ class Deployed:
             self.plane,
             "chatsmart",
             tag,
-            root=root,
-            tree=self.tree,
+            place=Place(root, self.tree),
             environment=ENVIRONMENT,
             env=env,
             snapshot=snapshot,

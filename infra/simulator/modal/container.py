@@ -38,6 +38,15 @@ class CallFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a container lies: `root` is an empty folder of its own. The mounted files are in `tree`, by default beneath
+    it; those that lie there already stay, so that containers which share one also share what Python compiled."""
+
+    root: Path
+    tree: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer of a web function."""
 
@@ -208,24 +217,22 @@ async def started(
     app: str,
     tag: str,
     *,
-    root: Path,
-    tree: Path | None = None,
+    place: Place,
     environment: str = "main",
     env: Mapping[str, str] | None = None,
     snapshot: bool = False,
     python: Sequence[str] = (),
 ) -> AsyncIterator[Container]:
-    """Start a container of what is deployed as `tag`, in the empty folder `root`; ended at the block's end.
+    """Start a container of what is deployed as `tag`, at a new place; ended at the block's end.
 
-    The files lie in `tree`, by default beneath `root`; those that lie there already stay, so that containers which
-    share one also share what Python compiled. `env` is over what the deployment gives it; `python` are options of the
+    `env` is over what the deployment gives it; `python` are options of the
     interpreter (`-X importtime`). Raises LookupError where nothing is deployed under that name.
     """
     plane.app(app, environment)
     arguments, mounted, secrets = plane.on_loop(
         lambda: _arguments(plane, app, tag, environment, snapshot=snapshot)
     )
-    tree = tree or root / "files"
+    root, tree = place.root, place.tree or place.root / "files"
     _lay_out(plane, mounted, tree)
     _boot(root)
     (root / "arguments").write_bytes(arguments.SerializeToString())

@@ -34,7 +34,7 @@ class Plane:
         self.store = Store(addresses=dict(addresses or {}))
         self.traffic = Traffic(self.store)
         self._port = port
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="simulated-modal", daemon=True)
         self._started: Future[int] = Future()
         self._ended = asyncio.Event()
@@ -47,7 +47,8 @@ class Plane:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.call_soon_threadsafe(self._ended.set)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(_SECONDS)
 
     @property
@@ -137,7 +138,7 @@ class Plane:
 
     def on_loop(self, act: Callable[[], T]) -> T:
         """Run something where the plane's state is touched."""
-        if not self._thread.is_alive():
+        if self._loop is None or not self._thread.is_alive():
             return act()
         done: Future[T] = Future()
 
@@ -152,15 +153,15 @@ class Plane:
 
     async def wait(self, act: Coroutine[Any, Any, T]) -> T:
         """Await something on the plane's own loop."""
+        if self._loop is None:
+            raise RuntimeError("the plane is not started")
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(act, self._loop))
 
     def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._loop.close()
+        asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         groups = [
             Objects(self.store),
             Apps(self.store),
