@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from redis import Redis as SyncRedis
 
 from shared.adapters.clock import SystemClock
 from shared.adapters.redis.address import BadAddress, address_of
@@ -20,7 +21,7 @@ from shared.core.ids import TenantId
 from shared.core.money import Micros
 from tests.contract.samples import event, month, run
 from tests.redis_relay import certified, relay
-from tests.redis_servers import Server, server
+from tests.redis_servers import Server, asked, cluster, server
 
 COUNT = Script("return tostring(redis.call('INCR', KEYS[1]))")
 CAP = 1_000
@@ -202,6 +203,37 @@ async def test_a_replica_and_a_full_house_are_told(redis: Server, tmp_path: Path
 async def test_a_cluster_is_said(redis: Server, tenant: TenantId) -> None:
     """One that is none is told so."""
     assert "no cluster" in await fault(f"redis+cluster://127.0.0.1:{redis.port}")
+
+
+async def test_a_slot_that_moves_is_followed(tmp_path: Path) -> None:
+    """While it moves, and after: by scripts and by commands; a node that is cut off is found again."""
+    with (
+        cluster(tmp_path / "nodes") as nodes,
+        SyncRedis(port=nodes[0].port) as here,
+        SyncRedis(port=nodes[1].port) as there,
+    ):
+        async with connected(f"redis+cluster://127.0.0.1:{nodes[2].port}") as connection:
+            one, other = str(asked(here, "CLUSTER MYID").decode()), str(asked(there, "CLUSTER MYID").decode())
+            assert await connection.line.run(COUNT, ["warm"], []) == "1"
+            moved, moving = [key for n in range(200) if _slot(here, key := f"k{n}") < 5_000][:2]
+            for client in (there, here):
+                asked(client, "CLUSTER SETSLOT", _slot(here, moved), "NODE", other)
+            asked(there, "CLUSTER SETSLOT", _slot(here, moving), "IMPORTING", one)
+            asked(here, "CLUSTER SETSLOT", _slot(here, moving), "MIGRATING", other)
+            assert await connection.line.run(COUNT, [moved], []) == "1"
+            assert await connection.line.run(COUNT, [moving], []) == "1"
+            assert await connection.commands.get(moved) == b"1"
+            assert await connection.line.run(COUNT, [moved], []) == "2"
+            here.client_kill_filter(_type="normal", skipme=True)
+            there.client_kill_filter(_type="normal", skipme=True)
+            assert await connection.line.run(COUNT, [moved], []) == "3"
+            await asyncio.to_thread(nodes[1].stop)
+            with pytest.raises(Unavailable):
+                await connection.line.run(COUNT, [moved], [])
+
+
+def _slot(client: SyncRedis, key: str) -> int:
+    return int(asked(client, "CLUSTER KEYSLOT", key))
 
 
 async def test_what_doctor_is_told(redis: Server) -> None:
