@@ -17,7 +17,7 @@ def refused(standing: Mapping[Scope, Stop]) -> Stopped | None:
     stop = standing.get("all")
     if stop is None:
         return None
-    return Stopped(f"An operator has stopped everything that costs money: {stop.reason}")
+    return Stopped(f"An operator has stopped everything that costs money: {stop.reason.rstrip('.')}.")
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Stoppable:
             raise fault
         ladder = tuple(spec for spec in call.ladder if spec.provider != _OURS)
         if not ladder:
-            raise Stopped(f"An operator has stopped our own models: {standing['llama'].reason}")
+            raise Stopped(f"An operator has stopped our own models: {standing['llama'].reason.rstrip('.')}.")
         finishers = tuple(spec for spec in call.finishers if spec.provider != _OURS)
         return replace(call, ladder=ladder, finishers=finishers)
 

@@ -8,7 +8,9 @@ import pytest
 from functions import modal_app
 from functions.cloud.fresh import Fresh
 from functions.jobs.schedule import JOBS, Job, job
+from functions.web.documents import WAIT_SECONDS
 from shared.config import Settings
+from shared.runtime.asking import DEADLINE
 
 
 def function(name: str) -> "modal.Function[..., Any, Any]":
@@ -43,6 +45,12 @@ def test_the_worker_outlives_a_web_request_and_is_tried_again() -> None:
     """After the pause in which a document's last beat has gone stale."""
     info = function("write").info()
     assert (info.timeout, info.max_retries) == (900, 3)
+
+
+def test_a_caller_that_waits_is_answered_before_modal_redirects() -> None:
+    """After 150 seconds without a byte its edge answers 303, which browsers do not follow across origins."""
+    assert WAIT_SECONDS < 150
+    assert DEADLINE < 150
 
 
 def test_nothing_is_pinned_to_a_region_nor_kept_from_preemption() -> None:
