@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from functions.cloud.working import run_job, write_one
+from functions.jobs.schedule import JOBS
 from infra.simulator import Pace, Simulator, start
 from shared.bootstrap import Services, services
 from shared.config import Settings
@@ -82,3 +84,19 @@ async def test_a_container_that_can_not_hand_over_leaves_it_to_the_sweep(
         async with engine(addresses, simulator, again) as worker:
             assert await worker.documents.see_through(document.id)
             assert (await worker.documents.get(who, document.id)).status == "finished"
+
+
+async def test_the_deployed_worker_and_jobs_do_their_work(addresses: Addresses, tenant: TenantId) -> None:
+    """What Modal runs, run here: services of their own, started, used and closed."""
+    who, noting = Principal(tenant, "test"), NotingWorkers()
+    async with start(pace=SLOW) as simulator:
+        async with engine(addresses, simulator, noting) as web:
+            document = await web.documents.start(who, web.documents.read(ORDER))
+        settings = web.settings
+        assert await write_one(settings, document.id)
+        assert not await write_one(settings, document.id)
+        async with engine(addresses, simulator, noting) as reader:
+            assert (await reader.documents.get(who, document.id)).status == "finished"
+        for one in JOBS:
+            if one.name != "orphans":  # others' orphans would be handed to a cloud that is not there
+                assert await run_job(settings, one.name) >= 0
