@@ -11,6 +11,7 @@ from typing import Any
 from infra.cli.screen import put, say
 from infra.cli.trouble import Trouble
 from infra.deploying import plan
+from infra.deploying.first_key import first_key
 from infra.deploying.order import ROOT, Order, Wishes, deployment, file_of
 from infra.deploying.revision import Revision, found
 from infra.deploying.stopped import Stopped
@@ -64,6 +65,21 @@ def status(env: str, file: Path | None, *, as_json: bool) -> None:
         order = await _order(env, file, "", Wishes(allow_dirty=True), needed=False)
         for line in await plan.status(order):
             _tell(line, as_json)
+
+    _run(go(), env)
+
+
+def key(env: str, file: Path | None, name: str, *, operator: bool, as_json: bool) -> None:
+    """Make a tenant and print its first key. Raises Trouble."""
+
+    async def go() -> None:
+        _, values = file_of(env, file)
+        tenant, secret = await first_key(values.get("DATABASE_URL", ""), name, operator=operator)
+        if as_json:
+            put({"tenant": tenant, "key": secret})
+            return
+        print(secret)
+        say(f"The key of '{name}' (tenant {tenant}); it is not shown again.")
 
     _run(go(), env)
 

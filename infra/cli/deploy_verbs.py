@@ -86,3 +86,17 @@ def status(env: Env = "staging", env_file: File = None, as_json: AsJson = False)
     from infra.cli.deploy import status as run
 
     run(env, env_file, as_json=as_json)
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Whose: the name of the tenant that is made.")],
+    env: Env = "staging",
+    operator: Annotated[bool, typer.Option("--operator", help="May also run the house.")] = False,
+    env_file: File = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a tenant and its first key; it is printed once."""
+    from infra.cli.deploy import key as run
+
+    run(env, env_file, name, operator=operator, as_json=as_json)

@@ -1,15 +1,13 @@
 """Whether the environment's stores answer, from here, with the addresses that its containers will use."""
 
-import asyncio
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from infra.deploying.stopped import Stopped
 
 _SECONDS = 8.0
+_REDIS = ("rediss", "redis", "unix", "rediss+cluster", "redis+cluster")
 
 
 async def postgres(name: str, dsn: str, *, login: bool = True) -> str:
@@ -33,15 +31,17 @@ async def postgres(name: str, dsn: str, *, login: bool = True) -> str:
 
 
 async def redis(url: str) -> str:
-    """Ask once; the server's version. Raises Stopped."""
-    where = _where("REDIS_URL", url, ("redis", "rediss", "unix"), 6379)
-    try:
-        async with asyncio.timeout(_SECONDS), Redis.from_url(url) as client:
-            return str((await client.info("server"))["redis_version"])
-    except (RedisError, OSError) as error:
-        raise Stopped(f"REDIS_URL: Redis at {where} can't be used: {_reason(error)}.") from None
-    except ValueError:
-        raise Stopped("REDIS_URL is no address: it must look like rediss://…", code=2) from None
+    """Ask it what the app will ask of it, cluster and certificate included; its version. Raises Stopped."""
+    from shared.adapters.redis.inspect import inspect
+
+    if not url:
+        raise Stopped("REDIS_URL is empty.", code=2)
+    where = _where("REDIS_URL", url, _REDIS, 6379)
+    found = await inspect(url)
+    for one in found:
+        if one.status == "failed":
+            raise Stopped(f"REDIS_URL, {where}: {one.what.rstrip('.')}.")
+    return found[0].what
 
 
 def _reason(error: Exception) -> str:

