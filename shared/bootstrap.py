@@ -62,14 +62,14 @@ from shared.billing.intake import Intake
 from shared.chat.aside import Aside
 from shared.chat.desk import Chat
 from shared.config import BadSettings, Settings
-from shared.core.faults import Fault
+from shared.core.faults import Fault, UnknownModel
 from shared.cutover.desk import Desk as CutoverDesk
 from shared.documents.desk import Documents
 from shared.documents.pipeline import Pipeline
 from shared.documents.work import Stores, Works
 from shared.guard.spend import Settlements
 from shared.guard.stopped import Stoppable
-from shared.models.catalogue import MODELS, Catalogue, placed
+from shared.models.catalogue import EVERY, Catalogue, placed, served
 from shared.models.failover import Failover, Limits
 from shared.models.prices import BadPrices, overridden
 from shared.models.quality import PRIOR
@@ -138,12 +138,14 @@ class Services:
             raise
         await self.health.start()
         self._client = open_client()
+        # The newest of the keys; where there is none, one that is lost with the process.
+        secret = (self.settings.secret_key or fresh_key()).partition(",")[0].encode()
         for name, upstream in self.settings.upstreams.items():
             self.providers[name] = HttpProvider(
                 self._client,
                 upstream.base_url,
                 upstream.api_key,
-                secret=self.settings.secret_key.partition(",")[0].encode(),
+                secret=secret,
             )
         if self.settings.cache:
             self.recalled.warm()
@@ -307,7 +309,7 @@ def _stores(
     ground: _Ground, log: PostgresLog, keys: PostgresKeys, recalled: Recalled, plugged: Plugged
 ) -> Stores:
     settings, database, telemetry = ground.settings, ground.database, ground.telemetry
-    changed = settings.prices or settings.regions
+    changed = settings.prices or settings.regions or settings.off
     return Stores(
         registry=_priced(PIPELINES, ground.catalogue) if changed else PIPELINES,
         shelf=ObservedShelf(PostgresShelf(database), telemetry),
@@ -422,11 +424,11 @@ def _retention(ground: _Ground, stores: Stores) -> Retention:
 def _catalogue(settings: Settings) -> Catalogue:
     """The models at the prices that hold here. Raises BadSettings for a price file that can't be used."""
     try:
-        return Catalogue(
-            placed(
-                MODELS if settings.prices is None else overridden(MODELS, settings.prices), settings.regions
-            )
-        )
+        models = EVERY if settings.prices is None else overridden(EVERY, settings.prices)
+        asked = served(models, settings.off, settings.llama_model, settings.llama_native)
+        return Catalogue(placed(asked, settings.regions))
+    except UnknownModel as error:
+        raise BadSettings(f"LLAMA_MODEL: {error}") from None
     except BadPrices as error:
         raise BadSettings(f"CHATSMART_PRICES: {error}") from None
 
@@ -434,9 +436,17 @@ def _catalogue(settings: Settings) -> Catalogue:
 def _priced(pipelines: Mapping[str, Pipeline], catalogue: Catalogue) -> Mapping[str, Pipeline]:
     """The pipelines with their models at the prices of this catalogue: quotes go by them too."""
     found = {}
+    known = frozenset(catalogue.names())
     for name, pipeline in pipelines.items():
         steps = [node.step for node in pipeline.graph.nodes if node.step.ladder]
-        ladders = {step.name: tuple(catalogue.get(spec.name) for spec in step.ladder) for step in steps}
+        ladders = {
+            step.name: tuple(catalogue.get(spec.name) for spec in step.ladder if spec.name in known)
+            for step in steps
+        }
+        if lost := [step for step, ladder in ladders.items() if not ladder]:
+            raise BadSettings(
+                f"All models of the pipeline {name}'s step {lost[0]} belong to tiers that are off."
+            )
         found[name] = replace(pipeline, graph=pipeline.graph.with_ladders(ladders))
     return found
 

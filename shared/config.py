@@ -77,6 +77,13 @@ class Settings:
     supabase_service_key: str = field(default="", repr=False)
     supabase_jwks_url: str = ""
     upstreams: Mapping[ProviderName, Upstream] = field(default_factory=dict)
+    off: frozenset[ProviderName] = frozenset()
+    """Providers that are switched off on purpose: nobody asks their models, in production neither."""
+    llama_model: str = "llama-3.3-70b"
+    """The catalogue's name of the one model that the Llama tier serves."""
+    llama_native: str = ""
+    """What that model is called at LLAMA_BASE_URL; empty: as the catalogue says. A name of its own is taken for that of
+    another server than vLLM (Ollama, llama.cpp), which continues no unfinished message."""
     stripe_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     """What Stripe signs its events with, newest first; none: its webhooks are not taken."""
     otlp_endpoint: str = ""
@@ -115,6 +122,7 @@ class Settings:
         """Read the environment. Raises BadSettings naming the variable; in production also for what is missing."""
         env = os.environ if environ is None else environ
         read = _Reader(env)
+        served, _, native = (env.get("LLAMA_MODEL") or cls.llama_model).partition("=")
         settings = cls(
             env=read.environment(),
             revision=env.get("CHATSMART_REVISION", ""),
@@ -128,6 +136,9 @@ class Settings:
             supabase_service_key=env.get("SUPABASE_SERVICE_KEY", ""),
             supabase_jwks_url=env.get("SUPABASE_JWKS_URL", ""),
             upstreams=read.upstreams(),
+            off=read.off(),
+            llama_model=served.strip(),
+            llama_native=native.strip(),
             stripe_webhook_secrets=read.listed("STRIPE_WEBHOOK_SECRET"),
             otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             secret_key=read.secret_key(),
@@ -156,7 +167,9 @@ class Settings:
                 "CHATSMART_PLUGIN_LOCAL_HOSTS is for development: in production it must be empty."
             )
         missing = [name for name in REQUIRED if not getattr(self, name.lower().removeprefix("chatsmart_"))]
-        missing += [_key_variable(name) for name in PROVIDERS if name not in self.upstreams]
+        missing += [
+            _key_variable(name) for name in PROVIDERS if name not in self.upstreams and name not in self.off
+        ]
         if missing:
             raise BadSettings(
                 f"CHATSMART_ENV is production and these settings are missing: {', '.join(missing)}."
@@ -174,8 +187,8 @@ class Settings:
 
     @property
     def simulated(self) -> tuple[ProviderName, ...]:
-        """The providers for which neither a key nor an address is set."""
-        return tuple(name for name in PROVIDERS if name not in self.upstreams)
+        """The providers for which neither a key nor an address is set, and which are not off."""
+        return tuple(name for name in PROVIDERS if name not in self.upstreams and name not in self.off)
 
     def with_simulator(self, base: str) -> "Settings":
         """The same settings, with the simulator at `base` for every provider that is not set."""
@@ -332,16 +345,20 @@ class _Reader:
             )
         return text
 
+    def off(self) -> frozenset[ProviderName]:
+        """The providers whose `…_BASE_URL` is `off`."""
+        return frozenset(name for name in PROVIDERS if self.env.get(f"{name.upper()}_BASE_URL") == "off")
+
     def upstreams(self) -> dict[ProviderName, Upstream]:
         found: dict[ProviderName, Upstream] = {}
         for name, public in PROVIDERS.items():
             key = self.env.get(_key_variable(name), "")
             base = self.env.get(f"{name.upper()}_BASE_URL", "")
-            if not key and not base:
+            if (not key and not base) or base == "off":
                 continue
             if base and not base.startswith(("http://", "https://")):
                 raise BadSettings(
-                    f"{name.upper()}_BASE_URL is '{base}'; it must begin with http:// or https://."
+                    f"{name.upper()}_BASE_URL is '{base}'; it must begin with http:// or https://, or be off."
                 )
             if not base and not public:
                 raise BadSettings(f"{_key_variable(name)} is set but {name.upper()}_BASE_URL is not.")

@@ -9,7 +9,7 @@ from itertools import count
 
 import orjson
 
-from infra.simulator import compose, openai_responses
+from infra.simulator import compose, openai_responses, vllm_completions
 from infra.simulator.answer import Answer, Ask, Frame, Json, Stamp, Turn, Usage
 from infra.simulator.failure import BadField, BadJson, WireError
 from infra.simulator.faults import Fault
@@ -107,6 +107,8 @@ class Exchanges:
         else:
             style = special.removeprefix("seam:") if special.startswith("seam:") else "exact"
             answers = compose.answers(ask, seam_style=style)
+        if ask.extra.get("token_ids") and "prompt_ids" not in ask.extra:
+            vllm_completions.remember(ask)
         output = sum(answer.output_tokens for answer in answers)
         reasoning = sum(answer.reasoning_tokens for answer in answers)
         return Prepared(ask, ask.prompt() + ask.prefill, answers, output, reasoning, {})

@@ -21,6 +21,7 @@ from infra.simulator.openai_chat import OpenAIChat
 from infra.simulator.openai_responses import OpenAIResponses
 from infra.simulator.perplexity import PerplexityChat
 from infra.simulator.stream import Pace
+from infra.simulator.vllm_completions import VllmCompletions
 from infra.simulator.wire import Target, Wire
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,6 +29,7 @@ _LARGEST_BODY = 64 * 1024 * 1024
 _JUNK = b"<html><head><title>Welcome</title></head><body><h1>It works!</h1></body></html>\n"
 CHAT, RESPONSES, MESSAGES = OpenAIChat(), OpenAIResponses(), AnthropicMessages()
 GEMINI, PERPLEXITY, VLLM = GeminiContent(), PerplexityChat(), vllm.VllmChat()
+COMPLETIONS = VllmCompletions()
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ class Server:
         add("GET", "/gemini/v1beta/models/{id}", self._guarded(GEMINI, self._one_model))
         add("POST", "/perplexity/chat/completions", self._generating(PERPLEXITY))
         add("POST", "/llama/v1/chat/completions", self._generating(VLLM))
+        add("POST", "/llama/v1/completions", self._generating(COMPLETIONS))
         add("GET", "/llama/v1/models", self._guarded(VLLM, _json_of(listings.vllm_list)))
         add("GET", "/llama/health", _health)
         add("GET", "/llama/metrics", self._metrics)

@@ -9,7 +9,7 @@ from infra.simulator.answer import Answer, Ask, Frame, Json, Stamp, Usage
 from infra.simulator.failure import BadField, BadJson, WireError
 
 VERSION = f"vllm-0.32.0-{wire.SIMULATED}"
-_FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"} | dict.fromkeys(
+FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"} | dict.fromkeys(
     ("refusal", "filtered"), "stop"
 )
 _TYPES = {400: "BadRequestError", 404: "NotFoundError", 422: "BadRequestError", 501: "NotImplementedError"}
@@ -79,7 +79,7 @@ class VllmChat(wire.Wire):
                 "continuous": fields.flag(options, "continuous_usage_stats", "stream_options."),
                 "token_ids": fields.flag(body, "return_token_ids"),
                 "echo": prefill if fields.flag(body, "echo") else "",
-                "cache_salt": fields.text(body, "cache_salt", default=""),
+                "cache_salt": salt(body),
                 "request_id": fields.text(body, "request_id", default=""),
             },
         )
@@ -113,7 +113,7 @@ class VllmChat(wire.Wire):
                 "index": at,
                 "message": _message(ask, answer, stamp, at),
                 "logprobs": None,
-                "finish_reason": _FINISH[answer.finish],
+                "finish_reason": FINISH[answer.finish],
                 "stop_reason": answer.stopped_by,
                 "token_ids": tokens.ids(answer.pieces) if ids else None,
             }
@@ -127,7 +127,7 @@ class VllmChat(wire.Wire):
                 "system_fingerprint": VERSION,
                 "usage": usage_of(usage),
                 "prompt_logprobs": None,
-                "prompt_token_ids": tokens.ids(tokens.pieces(ask.prompt())) if ids else None,
+                "prompt_token_ids": prompt_ids(ask) if ids else None,
                 "kv_transfer_params": None,
             }
         )
@@ -141,6 +141,8 @@ class VllmChat(wire.Wire):
             data: Json = {**_head(ask, stamp, "chat.completion.chunk"), "choices": choices}
             if final or ask.extra["continuous"]:
                 data["usage"] = usage_of(usage, None if final else sent, details=final)
+            if ask.extra["token_ids"] and not made:
+                data["prompt_token_ids"] = prompt_ids(ask)
             made.append(Frame(wire.sse(data), count, end))
 
         for at, answer in enumerate(answers):
@@ -159,7 +161,7 @@ class VllmChat(wire.Wire):
                 "index": at,
                 "delta": {"content": ""},
                 "logprobs": None,
-                "finish_reason": _FINISH[answer.finish],
+                "finish_reason": FINISH[answer.finish],
             }
             chunk([{**last, "stop_reason": answer.stopped_by}], end=True)
         if ask.extra["include_usage"]:
@@ -207,6 +209,21 @@ class VllmChat(wire.Wire):
     def unknown_model(self, model_id: str) -> WireError:
         """404."""
         return WireError(404, f"The model `{model_id}` does not exist.", param="model")
+
+
+def prompt_ids(ask: Ask) -> list[int]:
+    """The tokens of what a chat reads."""
+    return tokens.ids(tokens.pieces(ask.prompt() + ask.prefill))
+
+
+def salt(body: Json) -> str:
+    """What keeps this caller's prefix cache apart; all requests without one share one."""
+    found = fields.text(body, "cache_salt", default="")
+    if not found and body.get("cache_salt") is not None:
+        raise WireError(
+            400, "Parameter 'cache_salt' must be a non-empty string if provided.", param="cache_salt"
+        )
+    return found
 
 
 def _message_for(status: int) -> str:

@@ -12,6 +12,8 @@ from shared.core.usage import Usage
 
 WireName = Literal["openai-chat", "openai-responses", "anthropic", "gemini", "perplexity", "vllm"]
 ProviderName = Literal["openai", "anthropic", "gemini", "perplexity", "llama"]
+POOL: ProviderName = "llama"
+"""The tier that runs on our own machines: it may be asleep, make way for a deploy, and tells how long its queue is."""
 _MILLION = Decimal(1_000_000)
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)

@@ -22,6 +22,7 @@ class ScriptedReply:
     moves: Sequence[Move]
     status: int = 200
     simulated: bool = True
+    pool: str = ""
     sent: int = 0
 
     async def chunks(self) -> AsyncGenerator[Sequence[Chunk], None]:

@@ -39,8 +39,8 @@ class Attempt:
     """One request to one model. `read` until it gives None or raises a ProviderFault, then `close`, then `ended`."""
 
     __slots__ = (
-        "_clock", "_deadline", "_limits", "_provider", "_reads", "_sending", "_silence", "_size", "_started", "_waited",
-        "ended_by", "first_at", "number", "reply", "request", "shown", "spec", "usage",
+        "_clock", "_crowded", "_deadline", "_limits", "_provider", "_reads", "_sending", "_silence", "_size",
+        "_started", "_waited", "ended_by", "first_at", "number", "reply", "request", "shown", "spec", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +61,7 @@ class Attempt:
         self._reads: Any = None
         self._silence = Silence()
         self._size = 0
+        self._crowded = False
         self._started = self._waited = clock.monotonic()
         self.reply: Reply | None = None
         self.first_at: float | None = None
@@ -102,6 +103,11 @@ class Attempt:
         if sending is not None:
             await sending.__aexit__(None, None, None)
 
+    def crowded(self) -> bool:
+        """Whether the reply's head said that requests wait there; once."""
+        said, self._crowded = self._crowded, False
+        return said
+
     def ended(self, fault: ProviderFault | None) -> LegEnded:
         """What came of it; `fault` is what went wrong."""
         usage = self._counted(fault)
@@ -138,6 +144,7 @@ class Attempt:
         except TimeoutError:
             raise TimedOut(f"{self.spec.name} did not answer within {limit:g} s.") from None
         self._sending = sending
+        self._crowded = self.reply.pool == "busy"
         self._reads = self.reply.chunks().__aiter__()
 
     def _limit(self) -> float:

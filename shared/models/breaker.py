@@ -9,9 +9,10 @@ the numbers are ours.
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shared.core.model_spec import POOL
 from shared.ports.health import Report
 
-Kind = Literal["well", "fault", "aside"]
+Kind = Literal["well", "fault", "aside", "load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class Rules:
     unauthorised: int = 60_000
     cold: int = 10_000
     """The local pool says 503 while it starts: asked again so often, which also keeps it starting."""
+    draining: int = 1_000
+    """A replica that makes way for another: that one is there already, or nobody is (which it will say itself)."""
+    busy: int = 2_000
+    """How long a pool in which requests wait is spared; every answer of it that says so anew prolongs that."""
     probe: int = 75_000
     """A probe that nobody reported on is free again after this: longer than the longest limit on a first token."""
     quiet: int = 10_000
@@ -47,7 +52,8 @@ RULES = Rules()
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A report as a breaker reads it. `aside` is an outcome that says nothing of the model."""
+    """A report as a breaker reads it. `aside` is an outcome that says nothing of the model; `load` is no fault, but a
+    reason to ask others for a moment."""
 
     kind: Kind
     weight: int = 0
@@ -80,6 +86,9 @@ _UNREACHABLE = Mark("fault", 1, blames=True, why="can't be reached")
 _COLD = Mark("fault", 1, RULES.cold, at_once=True, exact=True, why="is starting")
 
 
+_DRAINING = Mark("fault", 0, RULES.draining, at_once=True, exact=True, why="makes way for a new replica")
+_SICK = Mark("fault", 1, at_once=True, why="is not well")
+_BUSY = Mark("load", 0, RULES.busy, at_once=True, exact=True, why="has requests waiting")
 _THROTTLED = (_FAULTS["provider_throttled"].why, "asked us to wait")
 
 
@@ -88,14 +97,23 @@ def throttles(why: str) -> bool:
     return why.endswith(_THROTTLED)
 
 
+def loaded(why: str) -> bool:
+    """Whether a standing's reason is load alone: who has nobody else to ask may ask that model all the same."""
+    return why.endswith(_BUSY.why)
+
+
 def mark_of(report: Report) -> Mark:
     """What a report means. Refusals of content, requests that were wrong, callers that left and legs that were outrun
     are no fault of a model: every code that is not known as a fault is set aside."""
+    if report.pool == "busy":
+        return _BUSY
     if not report.fault:
         return WELL
+    if report.provider == POOL and report.fault == "provider_throttled":
+        return _BUSY
     if report.fault == "provider_overloaded":
-        if report.provider == "llama":
-            return _COLD
+        if report.provider == POOL:
+            return {"draining": _DRAINING, "sick": _SICK}.get(report.pool, _COLD)
         return _UNREACHABLE if report.unreachable else _FAULTS[report.fault]
     if report.fault == "provider_throttled" and report.retry_after is not None and report.retry_after >= 0:
         wait = int(min(report.retry_after * 1000, RULES.longest_wait))
@@ -138,6 +156,9 @@ class Breaker:
         if mark.kind == "aside":
             self._free(turn)
             return
+        if mark.kind == "load":
+            (self._failed(mark, now, turn) if self.until else self._open(mark, now))
+            return
         self._count(mark, now)
         if mark.kind == "well":
             self.streak = 0
@@ -153,7 +174,7 @@ class Breaker:
         """A leg of one of a provider's models ended."""
         if mark.kind == "aside":
             self._free(turn)
-        elif mark.kind == "well":
+        elif mark.kind in ("well", "load"):
             self.well_at = now
             self.blamed.clear()
             self._answered(turn)

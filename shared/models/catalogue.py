@@ -195,9 +195,49 @@ LLAMA = ModelSpec(
     regions=_REGIONS["llama"],
 )
 
+LLAMA_GPU = GpuRate(D("1.9512"), D(10_000), D(1_400), busy=D("0.5"))
+"""One L40S for Llama 8B in FP8, an estimate until our own pool is measured.
+
+Dollars an hour: vllm research, Cost. Tokens a second: no run on an L40S was found. Writing is the 1,400 of an L4,
+reading as a third of the 30,000 of an H100: both on the low side. Half of the paid seconds are taken to be busy.
+"""
+LLAMA_SMALL = replace(
+    LLAMA,
+    name="llama-3.1-8b",
+    native="meta-llama/Llama-3.1-8B-Instruct",
+    prices=(LLAMA_GPU.price("GPU seconds, estimated", _VERIFIED),),
+)
+
 MODELS: tuple[ModelSpec, ...] = (
     GPT_SOL, GPT_TERRA, GPT_LUNA, OPUS, SONNET, HAIKU, ARGON, FLASH, FLASH_LITE, SONAR_PRO, SONAR, LLAMA,
 )  # fmt: skip
+
+LLAMAS = (LLAMA, LLAMA_SMALL)
+"""What the Llama tier can serve: one of them at a time, the first where nobody says which."""
+EVERY = (*MODELS, LLAMA_SMALL)
+"""All that is known here; `MODELS` is what is served where nobody says anything else."""
+
+
+def served(
+    models: Iterable[ModelSpec], off: frozenset[ProviderName], llama: str = LLAMA.name, native: str = ""
+) -> tuple[ModelSpec, ...]:
+    """Those of the models that can be asked: none of a provider that is off, and of the Llama tier the model `llama`
+    alone, under the name `native` where the server has one of its own. Raises UnknownModel for no model of the tier.
+
+    A server with its own names may be another than vLLM, which would answer anew instead of continuing a message: it is
+    asked in words to go on."""
+    if llama not in {spec.name for spec in LLAMAS}:
+        raise UnknownModel(
+            f"The Llama tier has no model '{llama}'; it has {', '.join(one.name for one in LLAMAS)}."
+        )
+    found = []
+    for spec in models:
+        if spec.provider in off or (spec.provider == LLAMA.provider and spec.name != llama):
+            continue
+        renamed = native and spec.name == llama and native != spec.native
+        found.append(replace(spec, native=native, continues=False) if renamed else spec)
+    return tuple(found)
+
 
 _NEEDS = {
     "auto": Need("chat", quality=0.75),
@@ -210,7 +250,7 @@ _FINISHERS = 3
 
 _LADDERS: dict[str, tuple[ModelSpec, ...]] = {
     "auto": (GPT_TERRA, SONNET, FLASH),
-    "auto:cheap": (GPT_LUNA, HAIKU, FLASH_LITE, LLAMA),
+    "auto:cheap": (GPT_LUNA, HAIKU, FLASH_LITE, LLAMA, LLAMA_SMALL),
     "auto:best": (OPUS, GPT_SOL, ARGON),
 }
 

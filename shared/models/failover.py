@@ -17,7 +17,7 @@ from shared.core.faults import Cut, Malformed, Outrun, Overloaded, ProviderFault
 from shared.core.leg import Batch, Call, LegEnded, LegItem, Restarted, Spliced
 from shared.core.model_spec import ModelSpec, ProviderName
 from shared.models.attempt import Attempt, Limits
-from shared.models.breaker import throttles
+from shared.models.breaker import loaded, throttles
 from shared.models.router import Router, Size
 from shared.models.shown import Shown, Way
 from shared.ports.clock import Clock
@@ -69,7 +69,9 @@ class Failover:
         code, after = ("", None) if fault is None else (fault.code, fault.retry_after)
         unreachable = isinstance(fault, Overloaded) and not ended.status
         name, provider = ended.spec.name, ended.spec.provider
-        self.health.report(Report(name, provider, code, after, ended.first_token_ms, unreachable))
+        pool = attempt.reply.pool if attempt.reply is not None and fault is not None else ""
+        told = "" if pool == "busy" else pool
+        self.health.report(Report(name, provider, code, after, ended.first_token_ms, unreachable, told))
         return ended
 
 
@@ -155,9 +157,11 @@ class Answering:
                     yield item
             assert self._first is not None
             attempt, first = self._first
-        shown = self._shown
+        shown, house = self._shown, self._house
         try:
             while (batch := await (first or attempt.read())) is not None:
+                if attempt.crowded():
+                    house.health.report(Report(attempt.spec.name, attempt.spec.provider, pool="busy"))
                 first = None
                 out = shown.take(batch)
                 if shown.failed:
@@ -258,6 +262,8 @@ class Answering:
         if standing.state == "open" and due and await self._house.health.probe(spec):
             self._probe = True
             return True
+        if loaded(standing.why) and not self._rungs and not self._number:
+            return True  # a queue is better than no answer
         self._skipped[spec.name] = standing.why or f"{spec.name} is {standing.state}"
         if standing.until is not None:
             self._closed_until.append(standing.until)

@@ -51,7 +51,7 @@ def middle(number: int) -> int:
 def counted(model: str, mark: Mark, first_token_ms: int | None) -> list[str]:
     """The names under which one leg counts, each once."""
     names = []
-    if mark.kind != "aside":
+    if mark.kind not in ("aside", "load"):
         names.append(f"{model} c")
     if mark.kind == "fault":
         names.append(f"{model} f")

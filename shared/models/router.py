@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from shared.core.model_spec import FOREVER, ModelSpec
 from shared.core.need import Need
+from shared.models.breaker import loaded
 from shared.models.quality import Quality
 from shared.ports.clock import Clock
 from shared.ports.health import Health, Standing
@@ -134,7 +135,8 @@ class Router:
                 continue
             standing = standing_of(spec)
             state, again = standing.state, standing.until
-            if state != "closed" and (state != "open" or again is None or again > now):
+            alone = len(rows) == 1 and loaded(standing.why)  # a queue is better than no answer
+            if state != "closed" and not alone and (state != "open" or again is None or again > now):
                 dropped[spec.name] = f"{state}: {standing.why}" if standing.why else state
                 if state != "quarantined" and again is not None:
                     until = again if until is None else min(until, again)

@@ -42,6 +42,9 @@ class Report:
     first_token_ms: int | None = None
     unreachable: bool = False
     """The provider could not even be connected to: with provider_overloaded, where no status came back."""
+    pool: str = ""
+    """What our own pool said of itself with a refusal: `draining`, `sick`, or nothing; `busy`: it answers, but others
+    wait there already. A report of `busy` tells of no leg's end."""
 
 
 class Health(Protocol):

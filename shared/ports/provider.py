@@ -34,6 +34,8 @@ class Reply(Protocol):
 
     status: int
     simulated: bool
+    pool: str
+    """What our own pool says of itself in the head: `draining` or `sick`, or `busy` where its queue is long."""
 
     def chunks(self) -> AsyncIterator[Sequence[Chunk]]:
         """The pieces of each network read, decoded once. Raises a ProviderFault at the first sign of one:

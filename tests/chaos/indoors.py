@@ -56,7 +56,7 @@ class Answered:
     """`ports.provider.Reply` over bytes; after them the connection is gone."""
 
     def __init__(self, reader: Reader, status: int, reads: Iterable[bytes]) -> None:
-        self.status, self.simulated = status, True
+        self.status, self.simulated, self.pool = status, True, ""
         self._reader, self._reads = reader, reads
         self._body: list[bytes] = []
 
@@ -122,6 +122,8 @@ class Indoors:
     def body(self, request: WireRequest, fault: Fault | None = None) -> tuple[int, bytes]:
         """What the provider says to this: the whole of it."""
         wire = SIMULATED[request.wire]
+        if request.wire == "vllm" and not request.url.endswith("/chat/completions"):
+            wire = server.COMPLETIONS
         path, query = urlsplit(request.url).path, parse_qs(urlsplit(request.url).query)
         if request.method == "GET":
             kept = self._exchanges.responses[path.rpartition("/")[2]]

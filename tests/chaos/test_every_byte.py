@@ -97,6 +97,24 @@ async def test_the_same_response_is_taken_up(spec: ModelSpec) -> None:
     assert set(joins) <= {"resumed", "continued", "exact"}
 
 
+@pytest.mark.parametrize("split", [at_once, by_event])
+async def test_vllm_goes_on_from_its_own_tokens(split: Split) -> None:
+    """Wherever a stream of vLLM breaks: the same model goes on by token ids, to the letter."""
+    spec = replace(LLAMA, resume=True)
+    body = await whole(spec)
+    indoors = Indoors(split=split)
+    joins: list[str] = []
+    for at in range(0, len(body), 1 if split is at_once else 29):
+        got = await told(indoors.again(at), PROMPT, spec, HAIKU)
+        assert (got.text, got.restarts, got.fault) == (CANONICAL, 0, None), (at, got.joins)
+        joins += got.joins
+        if "resumed" in got.joins:
+            assert indoors.sent[-1].url == "http://indoors/completions"
+            assert [leg.spec.name for leg in got.legs] == [spec.name] * 2, at
+    assert joins.count("resumed") > len(joins) * 9 // 10
+    assert set(joins) <= {"resumed", "continued", "exact"}
+
+
 @pytest.mark.parametrize("spec", ONE_EACH, ids=lambda spec: spec.wire)
 @pytest.mark.parametrize("style", ["echo", "repeat", "preamble", "space"])
 async def test_seams_as_models_make_them(spec: ModelSpec, style: str) -> None:

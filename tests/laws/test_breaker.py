@@ -12,10 +12,10 @@ from shared.fakes.clock import FakeClock
 from shared.fakes.health import MemoryHealth, MemoryHealthStore
 from shared.models.breaker import RULES, scatter
 from shared.ports.health import Health, Report, Standing
-from tests.contract.llm.specs import LUNA, SOL, SONNET
+from tests.contract.llm.specs import LLAMA, LUNA, SOL
 from tests.stores import Stores
 
-SPECS = (LUNA, SOL, SONNET)
+SPECS = (LUNA, SOL, LLAMA)
 LONGEST = max(RULES.longest * 1.2, RULES.longest_wait, RULES.probe) / 1000
 OUTCOMES = st.sampled_from(
     [
@@ -37,6 +37,7 @@ WHERE, WHICH = st.integers(0, 1), st.sampled_from([0, 0, 1, 2])
 ACT = st.one_of(
     st.tuples(st.just("report"), WHERE, WHICH, OUTCOMES),
     st.tuples(st.just("break"), WHERE, WHICH, st.none()),
+    st.tuples(st.sampled_from(["busy", "draining", "sick"]), WHERE, WHICH, st.none()),
     st.tuples(st.just("probe"), WHERE, WHICH, st.none()),
     st.tuples(st.just("due"), st.just(0), WHICH, st.none()),
     st.tuples(st.just("wait"), st.sampled_from([1, 6, 31, 76]), st.integers(0, 999), st.none()),
@@ -70,6 +71,10 @@ async def play(containers: Sequence[Health], clock: FakeClock, acts: Sequence[Ac
         elif act == "due":
             until = containers[0].standing(spec).until
             clock.pass_(max((until - clock.now()).total_seconds(), 0) if until else 0)
+        elif act == "busy":
+            containers[first].report(Report(spec.name, spec.provider, pool=act))
+        elif act in ("draining", "sick"):
+            containers[first].report(Report(spec.name, spec.provider, "provider_overloaded", pool=act))
         elif act == "break":
             for _ in range(RULES.in_a_row):
                 containers[first].report(Report(spec.name, spec.provider, "provider_overloaded"))

@@ -125,6 +125,7 @@ class Answer:
     order: ChatOrder
     run: RunId
     simulated: bool = True
+    pool: str = ""
     cache: str = "miss"
     model: str = "gpt-6-luna"
     usage: Usage | None = None

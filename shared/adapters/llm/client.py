@@ -78,11 +78,12 @@ class Client:
 class HttpReply:
     """`ports.provider.Reply` over an open response."""
 
-    __slots__ = ("_body", "_content", "_reader", "_size", "over", "simulated", "status")
+    __slots__ = ("_body", "_content", "_reader", "_size", "over", "pool", "simulated", "status")
 
     def __init__(self, response: "aiohttp.ClientResponse", reader: Reader) -> None:
         self.status = response.status
         self.simulated = response.headers.get("x-simulated") == "true"
+        self.pool = _pool(response.headers)
         self._reader = reader
         self._body: list[bytes] = []
         self._size = 0
@@ -244,6 +245,19 @@ class HttpProvider:
         if (wire := self._wires.get(name)) is None:
             raise Rejected(f"There is no wire format '{name}' here.")
         return wire
+
+
+_LONG = 5
+"""Requests that wait in the pool's engine before others are sent elsewhere."""
+
+
+def _pool(head: Mapping[str, str]) -> str:
+    """What our own pool says of itself (`gpu/front.py`); nothing where it is well, or where it is no pool of ours."""
+    said = head.get("x-chatsmart-pool", "")
+    if said in ("draining", "sick"):
+        return said
+    waiting = head.get("x-chatsmart-pool-waiting", "")
+    return "busy" if said and waiting.isdecimal() and int(waiting[:9]) > _LONG else ""
 
 
 def _stands_for(secret: bytes, tenant: str, text: str) -> str:

@@ -76,6 +76,10 @@ local function often(b)
 end
 local function hear(b, mark, times, turn)
   if mark.kind == 'aside' then return free(b, turn) end
+  if mark.kind == 'load' then
+    if b['until'] > 0 then return failed(b, mark, turn) end
+    return open(b, mark)
+  end
   count(b, mark, times)
   if mark.kind == 'well' then
     b.streak = 0
@@ -90,7 +94,7 @@ local function hear(b, mark, times, turn)
 end
 local function hear_of(b, model, mark, turn)
   if mark.kind == 'aside' then return free(b, turn) end
-  if mark.kind == 'well' then
+  if mark.kind == 'well' or mark.kind == 'load' then
     b.well_at, b.blamed = now, {}
     return answered(b, turn)
   end

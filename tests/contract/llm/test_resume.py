@@ -19,10 +19,11 @@ from shared.ports.provider import WireRequest
 from tests.contract.llm.specs import FLASH, LLAMA, LUNA, SOL, SONAR, SONNET
 
 GEMINI, RESPONSES = replace(FLASH, resume=True, thinks=False), replace(SOL, resume=True)
+VLLM = replace(LLAMA, resume=True)
 QUESTION = ask("Describe a lighthouse keeper's evening in a few words.", max_output=150)
 LONGER = ask("Describe a lighthouse keeper's evening.", max_output=2_000)
 STRIDE = 61
-keeping = pytest.mark.parametrize("spec", [GEMINI, RESPONSES], ids=lambda spec: spec.wire)
+keeping = pytest.mark.parametrize("spec", [GEMINI, RESPONSES, VLLM], ids=lambda spec: spec.wire)
 
 
 class World:
@@ -62,7 +63,7 @@ async def world() -> AsyncGenerator[World, None]:
         yield World(simulator, client)
 
 
-@pytest.mark.parametrize(("spec", "checkpoints"), [(GEMINI, 1), (GEMINI, 3), (RESPONSES, 1)])
+@pytest.mark.parametrize(("spec", "checkpoints"), [(GEMINI, 1), (GEMINI, 3), (RESPONSES, 1), (VLLM, 1)])
 async def test_an_answer_that_broke_anywhere_comes_whole_and_once(
     world: World, spec: ModelSpec, checkpoints: int
 ) -> None:
@@ -128,7 +129,7 @@ async def test_nothing_received_is_nothing_to_go_on_from(world: World, spec: Mod
         assert world.again(spec, request, received) is None
 
 
-@keeping
+@pytest.mark.parametrize("spec", [GEMINI, RESPONSES], ids=lambda spec: spec.wire)
 async def test_a_forgotten_response_is_rejected(world: World, spec: ModelSpec) -> None:
     """The provider no longer has it: a fault before any text, so the next rung goes on."""
     request = world.first(spec, LONGER)
