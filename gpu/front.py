@@ -27,6 +27,9 @@ WAITING_HEADER = b"x-chatsmart-pool-waiting"
 INSIDE_HEADER = b"x-chatsmart-inside"
 WORK = frozenset({("POST", "/v1/chat/completions"), ("POST", "/v1/completions")})
 ALLOWED = WORK | {("GET", path) for path in ("/health", "/v1/models", "/metrics", "/version")}
+METRICS = "/metrics/"
+"""With the slash it is the Prometheus client's own app, which can be asked for one metric alone; without it, all 67 kB
+of them are rendered, for 4 ms of the loop that also writes tokens (vLLM 0.32.0)."""
 LARGEST_BODY = 16 << 20
 """Bytes. The longest prompt that any kind of GPU takes is under one MiB of text."""
 LOOK_SECONDS = 1.0
@@ -133,7 +136,7 @@ class Front:
             async with asyncio.timeout(LOOK_LIMIT):
                 health, _ = await _ask(self._app, scope, "/health", b"")
                 self._sick = health >= 500
-                status, text = await _ask(self._app, scope, "/metrics", b"name[]=" + WAITING.encode())
+                status, text = await _ask(self._app, scope, METRICS, b"name[]=" + WAITING.encode())
         except TimeoutError:
             return
         if status == 200:

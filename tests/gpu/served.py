@@ -39,7 +39,7 @@ class Engine:
         if path == "/health":
             await asyncio.sleep(self.slow_health)
             status = 503 if self.dead else 200
-        elif path == "/metrics":
+        elif path.startswith("/metrics"):
             body = b'vllm:num_requests_waiting{engine="0"} %d.0\n' % self.waiting
         elif path in ("/v1/chat/completions", "/v1/completions"):
             self.bodies.append(await _body(receive))
