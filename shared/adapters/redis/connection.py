@@ -4,7 +4,7 @@ driver errors. One server or a cluster, by the address: whoever uses this need n
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -18,6 +18,7 @@ from shared.adapters.redis.slots import Cluster, Slots
 from shared.adapters.redis.troubles import told
 from shared.core.faults import Unavailable
 
+T = TypeVar("T")
 Client: TypeAlias = Redis
 Entries: TypeAlias = list[tuple[bytes, dict[bytes, bytes]]]
 """Of a stream: ids and fields."""
@@ -40,7 +41,7 @@ class RedisConnection:
     def __init__(self, url: str) -> None:
         address = address_of(url)
         self.cluster = address.cluster
-        self._beside: set[asyncio.Task[None]] = set()
+        self._beside: set[asyncio.Task[Any]] = set()
         self.line: Line | Slots
         if address.cluster:
             self.commands, cluster = _cluster(address, _COMMANDS * 4, _COMMAND)
@@ -76,11 +77,20 @@ class RedisConnection:
         if not self.cluster:
             answer: Any = await self.waiting.xread({key: after}, count=count, block=block_ms)
             return list(answer[0][1]) if answer else []
+        # The cluster's client may not hear that it is cancelled while it connects: who leaves does not wait for it.
+        task = self.beside(self._waited(key, after, count, block_ms), "a reader waits")
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+
+    async def _waited(self, key: str, after: str, count: int, block_ms: int) -> Entries:
         await self._readers.initialize()
         # Where the keys of this command are, a cluster's client would ask the server each time: the node is named.
         node = self._readers.get_node_from_key(key)
         waiting: Any = self.waiting
-        answer = await waiting.execute_command(
+        answer: Any = await waiting.execute_command(
             "XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", key, after, target_nodes=node
         )
         return list(answer[0][1]) if answer else []
@@ -101,12 +111,17 @@ class RedisConnection:
             await asyncio.sleep(block_ms / 1000)
         return found
 
-    def beside(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+    def beside(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """Work that goes on behind callers' backs, and ends with the connection."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._beside.discard(task)
+        if not task.cancelled():
+            task.exception()  # told to the caller, unless it has left
 
     async def close(self) -> None:
         """Close all connections."""
