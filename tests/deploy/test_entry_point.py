@@ -169,6 +169,31 @@ async def test_the_worker_leaves_alone_what_is_not_there(house: Deployed) -> Non
         assert await worker.stop() == 0
 
 
+async def test_a_document_outlives_its_container(house: Deployed) -> None:
+    """The web's container ends in the middle of a document: it spawns the worker, which sees the document through."""
+    brief = {"pipeline": "article", "brief": "How lighthouses are run today", "words": 300, "stream": True}
+    house.simulator.plan(Fault("pace", tpot_ms=4.0), times=None)
+    async with house.container("Web.*") as web:
+        exchange = house.post(web, brief, "/v1/documents")
+        _, headers = await exchange.start()
+        async for chunk in exchange.chunks():
+            if b"event: token" in chunk:
+                break
+        await exchange.disconnect()
+        assert await exchange.ended() == "success"
+        assert await web.stop() == 0
+    path = headers["content-location"]
+    handed = house.plane.calls()[-1]
+    assert (handed.function, handed.args) == ("write", (path.rpartition("/")[2],))
+    async with house.container("write") as worker:
+        assert await worker.finished(handed.id) is True, worker.log
+        assert await worker.stop() == 0
+    async with house.container("Web.*") as web:
+        auth = {"authorization": f"Bearer {house.key}"}
+        document = (await web.request("GET", path, headers=auth).answer()).json()
+    assert document["status"] == "finished"
+
+
 async def test_a_container_has_only_what_was_mounted(house: Deployed) -> None:
     """Neither infra nor tests are in a container, and a build that went wrong is reported, not served."""
     async with house.container("seal", DATABASE_URL="postgresql://nobody@127.0.0.1:9/none") as worker:
