@@ -70,4 +70,8 @@ def rollback_to(version: int) -> Step:
             "is: migrations only add."
         )
 
-    return Step("rollback", "modal app rollback", do)
+    async def stands(journey: Journey) -> str:
+        newest = (*await journey.plane.history(), None)[0]
+        return f"v{newest.version} ({newest.tag}) runs now." if newest else "Nothing was ever deployed."
+
+    return Step("rollback", "modal app rollback", do, stands)

@@ -1,7 +1,6 @@
 """`chatsmart deploy` as a person types it, in processes of its own."""
 
 import asyncio
-import json
 import re
 import sys
 from collections.abc import Mapping
@@ -36,27 +35,6 @@ def settings(staging: Staging, folder: Path) -> str:
 async def chatsmart(env: Mapping[str, str], *words: str) -> Ran:
     """The command, to its end."""
     return await run([sys.executable, "-m", "infra.cli", *words], env=env, cwd=ROOT, seconds=90)
-
-
-async def test_one_command_ships_and_tells_each_step(
-    staging: Staging, checkout: Mapping[str, str], tmp_path: Path
-) -> None:
-    """`chatsmart deploy --yes`, then `status`: exit code 0, one line a step, and no secret anywhere."""
-    file = settings(staging, tmp_path)
-    commit = git(tmp_path, "rev-parse", "HEAD")[:12]
-    env = environ(**staging.plane.env, **checkout)
-    async with opened(staging.addresses, revision=commit) as house:
-        staging.serve(house.url)
-        ran = await chatsmart(env, "deploy", "--env-file", file, "--yes", "--json")
-    assert ran.code == 0, ran.words
-    said = [json.loads(line)["said"] for line in ran.out.splitlines()]
-    assert [
-        line.split(":")[0][2:] for line in said
-    ] == "preflight stores modal migrations deploy smoke".split()
-    assert "hunter2" not in ran.words
-    told = await chatsmart(env, "deploy", "status", "--env-file", file)
-    assert told.code == 0
-    assert told.out.startswith(f"staging: v1 runs.\n  v1  {commit}-")
 
 
 async def test_a_dry_run_asks_nobody(staging: Staging, checkout: Mapping[str, str], tmp_path: Path) -> None:

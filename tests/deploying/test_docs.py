@@ -37,6 +37,7 @@ DEPLOY, OPERATIONS = commands("deploy.md"), commands("operations.md")
 AT_MODAL = [line for line in OPERATIONS if line.startswith("chatsmart deploy")]
 DUMPS = [line for line in OPERATIONS if line.startswith(("pg_dump", "pg_restore"))]
 FOLDERS = [line for line in OPERATIONS if ".chatsmart" in line]
+STEPS = "preflight stores modal migrations deploy smoke".split()
 ON_A_SERVER = [line for line in OPERATIONS if line not in {*AT_MODAL, *DUMPS, *FOLDERS}]
 
 
@@ -62,6 +63,8 @@ async def test_the_commands_that_deploy_work(staging: Staging, tmp_path: Path) -
         staging.serve(house.url)
         said = await bash(lines, {**env, "PATH": f"{BIN}{os.pathsep}{env['PATH']}"}, tmp_path)
     assert "v1 runs." in said
+    done = [line[2:].split(":")[0] for line in said.splitlines() if line.startswith("✓ ")]
+    assert [name for name in done if name in STEPS][:6] == STEPS
     assert "runs already as v1: nothing to ship" in said
     assert "hunter2" not in said
     assert staging.plane.app("chatsmart", "staging").now.rolled_back_to == 1
