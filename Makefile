@@ -4,7 +4,7 @@ PY := .venv/bin/python
 UV_COMPILE = $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up install install-run test check format bench deploy lock clean
+.PHONY: help up install install-run test check format bench deploy lock lock-gpu clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z%-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -44,6 +44,11 @@ deploy: install ## ship to Modal: make deploy ENV=staging ARGS=--dry-run; see do
 lock: install ## write both locks from pyproject.toml; UPGRADE=1 takes the newest versions
 	@$(UV_COMPILE) --extra build --extra dev --extra deploy --output-file requirements-dev.lock
 	@$(UV_COMPILE) --extra build --constraints requirements-dev.lock --output-file requirements.lock
+
+lock-gpu: install ## write gpu/requirements.lock, for the pool's containers alone: Linux on x86
+	@$(PY) -m uv pip compile gpu/requirements.in --python-platform x86_64-manylinux_2_28 --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet \
+		$(if $(UPGRADE),--upgrade) --output-file gpu/requirements.lock
 
 clean: ## stop what runs here and remove the local data (.chatsmart)
 	@if [ -x $(PY) ]; then $(PY) -m infra.cli clean; else rm -rf .chatsmart; fi

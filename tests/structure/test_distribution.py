@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from tests.structure.tree import PRODUCT, ROOT, files
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+EVERY_LOCK = (*LOCKS, "gpu/requirements.lock", "infra/vllm_cpu/requirements.lock")
 MACHINE_PATH = re.compile(r"(?<![\w.~}\-])/(?:work|tmp|root|opt|Users|home/\w+|var/folders)/\w")
 REGISTRY = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs|npmjs\.(?:com|org)|crates\.io|proxy\.golang|rubygems\.org"
@@ -45,14 +46,14 @@ def test_no_dependency_brings_a_package_of_our_names() -> None:
     assert not rivals
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", EVERY_LOCK)
 def test_a_lock_names_no_address(lock: str) -> None:
     """A lock holds names, versions, markers and hashes: where to fetch them is the machine's own affair."""
     text = (ROOT / lock).read_text("utf-8")
     assert not re.search(r"://|^-|index-url|find-links|trusted-host", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", EVERY_LOCK)
 def test_a_lock_pins_everything_by_hash(lock: str) -> None:
     """Each requirement is an exact version with at least one SHA-256."""
     text = (ROOT / lock).read_text("utf-8").replace("\\\n", " ")
