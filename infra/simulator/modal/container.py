@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -239,7 +240,7 @@ async def started(
     told = {
         "PATH": os.defpath,
         "HOME": str(root),
-        "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108
+        "TMPDIR": tempfile.gettempdir(),
         "LANG": "C.UTF-8",
         "PYTHONPATH": f"{root / 'boot'}:{tree / 'root'}",
         **secrets,
