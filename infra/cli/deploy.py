@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,8 @@ def key(env: str, file: Path | None, name: str, *, operator: bool, as_json: bool
 async def _order(env: str, file: Path | None, revision: str, wishes: Wishes, *, needed: bool = True) -> Order:
     if env not in ENVIRONMENTS:
         raise Stopped(f"--env {env}: it may be {' or '.join(ENVIRONMENTS)}.", code=2)
+    if find_spec("modal") is None:
+        raise Stopped("Modal's client is not installed here: make install", code=2)
     path, values = file_of(env, file, needed=needed)
     environ = dict(os.environ)
     told = deployment(env, values, path)
