@@ -8,6 +8,7 @@ Sources: vllm/entrypoints/openai protocol; runs of vLLM 0.32 (docs/adapter-kit.m
 - Tool arguments are free text unless the tool is `strict`.
 - `return_token_ids` gives the tokens of the prompt (first chunk) and of each piece. From just these a cut answer is
   gone on with to the letter, at `/completions`; from its words it is not, for they may be cut into other tokens.
+- Told to end, the server cuts what it writes with finish_reason `abort` and `[DONE]`: no end of an answer.
 - What the prefix cache holds is shared between requests of one `cache_salt` only.
 - Fields that another server of this format does not know (Ollama, llama.cpp) it ignores; it gives no tokens then.
 """
@@ -19,12 +20,13 @@ from shared.adapters.llm import jsontext, resuming, schemas
 from shared.adapters.llm.openai_chat import ChatDecoder, headers, messages, options
 from shared.adapters.llm.wire import Encoded, Json, Wire, bearer
 from shared.core.chunk import Chunk, Text
-from shared.core.faults import Rejected
+from shared.core.faults import Cut, Rejected
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Prompt
 from shared.ports.provider import WireRequest
 
 _CHAT, _COMPLETIONS = "/chat/completions", "/completions"
+_ABORTED = "abort"
 _KEPT = ("model", "temperature", "top_p", "stop", "seed", "cache_salt", "request_id", "stream_options")
 """What of a request holds for its continuation too."""
 
@@ -103,7 +105,7 @@ def resume(request: WireRequest, received: bytes) -> WireRequest | None:
         return None
     events = resuming.brought(received)
     choices = [choice for event in events for choice in event.get("choices") or ()]
-    if any(choice.get("finish_reason") for choice in choices):
+    if any(choice.get("finish_reason") not in (None, _ABORTED) for choice in choices):
         return None
     came = [token for choice in choices for token in choice.get("token_ids") or ()]
     begun = asked.get("prompt") or next((event.get("prompt_token_ids") for event in events), None)
@@ -138,6 +140,11 @@ class VllmDecoder(ChatDecoder):
         if text := choice.get("text"):
             out.append(Text("" + text))
         super()._choice(choice, said_now, out)
+
+    def _finished(self, reason: str) -> None:
+        if reason == _ABORTED:
+            raise Cut("The server was told to end in the middle of the answer.", provider_code=_ABORTED)
+        super()._finished(reason)
 
 
 WIRE = Wire("vllm", encode, VllmDecoder, credential, resume=resume, apart=apart)

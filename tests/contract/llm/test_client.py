@@ -13,7 +13,7 @@ from shared.core.chunk import Chunk, Completion, Ended, Text
 from shared.core.faults import Cut, Malformed, Overloaded, Refused, Throttled
 from shared.core.prompt import ask
 from tests.contract.llm.loopback import LAST, Step, answer, head, piece, serving
-from tests.contract.llm.specs import HAIKU, LUNA, ONE_EACH
+from tests.contract.llm.specs import HAIKU, LLAMA, LUNA, ONE_EACH
 
 HELLO = b'data: {"id":"r1","model":"m","choices":[{"index":0,"delta":{"content":"Hello"}}]}\n\n'
 WORLD = b'data: {"id":"r1","choices":[{"index":0,"delta":{"content":" world"}}]}\n\n'
@@ -116,6 +116,19 @@ async def test_a_stream_that_ends_early_gives_its_text_and_then_cut(
             with pytest.raises(Cut):
                 await drain(reply, seen)
         assert seen == [Text("Hello")]
+
+
+async def test_an_answer_that_vllm_aborts_is_cut_though_it_ends_in_good_form(client: Client) -> None:
+    """Told to end, vLLM writes a finish_reason of its own and `[DONE]`: Cut, after all that had come."""
+    abort = b'data: {"id":"r1","choices":[{"index":0,"delta":{"content":"!"},"finish_reason":"abort"}]}\n\n'
+    async with serving([head(), piece(HELLO), piece(abort + DONE), LAST]) as server:
+        provider = HttpProvider(client, server.base_url, "secret")
+        request = provider.prepare(LLAMA, ask("Say hello."), stream=True, request_id="t-s")
+        seen: list[Chunk] = []
+        async with provider.send(request) as reply:
+            with pytest.raises(Cut):
+                await drain(reply, seen)
+    assert seen == [Text("Hello"), Text("!")]
 
 
 async def test_a_server_that_lingers_after_its_last_event_is_not_waited_for(
