@@ -88,12 +88,12 @@ def _tokenizer(shape: Shape) -> Tokenizer:
 
 
 def _followers(tokenizer: Tokenizer, shape: Shape) -> NDArray[np.float32]:
-    """How often each token follows each, as logarithms over the rarest; every fourth paragraph ends the answer."""
+    """How often each token follows each, as logarithms over the rarest; every twentieth paragraph ends the answer."""
     counts = np.zeros((shape.tokens, shape.tokens), np.float64)
     (blank,) = set(tokenizer.encode("\n\n").ids[-1:])
     end = tokenizer.token_to_id("<|eot_id|>")
     for number, encoded in enumerate(tokenizer.encode_batch(list(_paragraphs()))):
-        ids = np.asarray([blank, *encoded.ids, end if number % 4 == 0 else blank])
+        ids = np.asarray([blank, *encoded.ids, end if number % 20 == 0 else blank])
         np.add.at(counts, (ids[:-1], ids[1:]), 1.0)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
     return np.log1p(shares * 50_000).astype(np.float32)

@@ -11,10 +11,11 @@ from shared.core.answer import collect
 from shared.core.chunk import Chunk, Completion
 from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Message, Prompt, ask
-from shared.models.catalogue import LLAMA as LARGE
-from tests.vllm.served import LLAMA, WINDOW, Address
+from shared.models.catalogue import LLAMA_SMALL
+from shared.ports.provider import WireRequest
+from tests.vllm.served import WINDOW, Address
 
-SPEC: ModelSpec = replace(LARGE, name=LLAMA.name, native=LLAMA.served, window=WINDOW, max_output=WINDOW)
+SPEC: ModelSpec = replace(LLAMA_SMALL, window=WINDOW, max_output=WINDOW)
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,20 @@ class Asking:
         return cls(HttpProvider(client, address.base_url, address.key if key is None else key))
 
     async def hear(
-        self, prompt: Prompt, *, spec: ModelSpec = SPEC, stream: bool = True, request_id: str = "t-s"
+        self,
+        prompt: Prompt,
+        *,
+        spec: ModelSpec = SPEC,
+        stream: bool = True,
+        request_id: str = "t-s",
+        tenant: str = "",
     ) -> Heard:
         """The whole answer, or its fault."""
-        request = self.provider.prepare(spec, prompt, stream=stream, request_id=request_id)
+        request = self.provider.prepare(spec, prompt, stream=stream, request_id=request_id, tenant=tenant)
+        return await self.send(request)
+
+    async def send(self, request: WireRequest) -> Heard:
+        """The whole answer to a request that is made already."""
         async with self.provider.send(request) as reply:
             reads = [chunks async for chunks in reply.chunks()]
             return Heard(reads, reply.raw())

@@ -84,7 +84,7 @@ class Pool:
             served=LLAMA.served,
             ready=READY_SECONDS,
             drain=DRAIN_SECONDS + 10.0,
-            env=environment(CHATSMART_POOL_STATE=str(folder / "state"), CHATSMART_POOL_REQUIRE_SALT="0"),
+            env=environment(CHATSMART_POOL_STATE=str(folder / "state")),
         )
         self._out = (folder / "output").open("w")
         self.engine = Engine(launch, self._out)
