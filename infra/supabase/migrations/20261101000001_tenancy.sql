@@ -35,7 +35,7 @@ begin
   return nullif(coalesce(claims ->> 'tenant_id', claims -> 'app_metadata' ->> 'tenant_id'), '')::uuid;
 end
 $$;
-revoke all on function public.current_tenant() from public;
+revoke all on function public.current_tenant() from public, anon;
 grant execute on function public.current_tenant() to authenticated, service_role;
 
 
