@@ -29,6 +29,7 @@
     │   ├── Malformed          an answer that is not what was asked for, or not the wire format
     │   ├── Refused            a content refusal: the caller's answer, not an outage
     │   ├── Rejected           the provider calls our request wrong (400, 404, 413, 422)
+    │   │   └── TooLong        it has more tokens than this model, as it is served, takes
     │   └── Unauthorised       our credential for the provider is wrong (401, 402, 403)
     └── OurFault               a defect or a store that is down
         ├── Unavailable        Postgres or Redis can't be reached
@@ -279,6 +280,12 @@ class Rejected(ProviderFault):
     """The provider rejected the request."""
 
     code = "provider_rejected"
+
+
+class TooLong(Rejected):
+    """The request is longer than this model takes."""
+
+    advice = "Shorten it, ask for a shorter answer, or name a model with a larger window."
 
 
 class Unauthorised(ProviderFault):

@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from shared.core.faults import Cut, Malformed, Outrun, Overloaded, ProviderFault, Refused, Rejected, Throttled
+from shared.core.faults import (
+    Cut,
+    Malformed,
+    Outrun,
+    Overloaded,
+    ProviderFault,
+    Refused,
+    Rejected,
+    Throttled,
+    TooLong,
+)
 from shared.core.leg import Batch, Call, LegEnded, LegItem, Restarted, Spliced
 from shared.core.model_spec import ModelSpec, ProviderName
 from shared.models.attempt import Attempt, Limits
@@ -352,7 +362,11 @@ class Answering:
 
 
 def worth_another(fault: ProviderFault) -> bool:
-    """Whether the next rung may do better. A model that is gone (404) is the provider's trouble, not the caller's."""
+    """Whether the next rung may do better. A model that is gone (404) is the provider's trouble, not the caller's; what
+    is too long for one may fit into another, whatever the catalogue says of the first: our own pool is served with the
+    window that its GPU has room for."""
     if isinstance(fault, Refused):
         return False
+    if isinstance(fault, TooLong):
+        return True
     return not isinstance(fault, Rejected) or fault.provider_status == _GONE

@@ -19,6 +19,7 @@ from shared.core.faults import (
     Rejected,
     Throttled,
     TimedOut,
+    TooLong,
 )
 from shared.core.ids import SpanId, TenantId, TraceId
 from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted, Servable, Spliced
@@ -95,7 +96,9 @@ async def test_first_rung_answers() -> None:
     assert text(found) == "Hello"
 
 
-@pytest.mark.parametrize("fault", [Overloaded(), TimedOut(), Rejected(provider_status=404)])
+@pytest.mark.parametrize(
+    "fault", [Overloaded(), TimedOut(), Rejected(provider_status=404), TooLong(provider_status=400)]
+)
 async def test_failing_before_text_goes_on_without_a_restart(fault: ProviderFault) -> None:
     """A rung that fails before it said anything is passed over unseen."""
     models, provider = over([fault])

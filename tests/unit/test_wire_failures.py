@@ -6,7 +6,16 @@ import pytest
 
 from shared.adapters.llm.failures import retry_after
 from shared.adapters.llm.wires import WIRES
-from shared.core.faults import Malformed, Overloaded, ProviderFault, Refused, Rejected, TimedOut, Unauthorised
+from shared.core.faults import (
+    Malformed,
+    Overloaded,
+    ProviderFault,
+    Refused,
+    Rejected,
+    TimedOut,
+    TooLong,
+    Unauthorised,
+)
 
 
 def refused(wire: str, status: int, body: bytes, **headers: str) -> ProviderFault:
@@ -96,3 +105,26 @@ def test_half_an_emoji_is_read_and_made_whole() -> None:
     reader = WIRES["openai-chat"].reader(200, {})
     event = b'data: {"choices":[{"index":0,"delta":{"content":"a\\ud83d\\ude00b\\ud83d"}}]}\n\n'
     assert reader.feed(event)[0].text == "a\U0001f600b\ufffd"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("wire", "body"),
+    [
+        ("openai-chat", {"error": {"message": "Too many.", "code": "context_length_exceeded"}}),
+        ("vllm", {"error": {"message": "This model's maximum context length is 8192 tokens. However, …"}}),
+        ("anthropic", {"error": {"type": "invalid_request_error", "message": "prompt is too long: 9 > 8"}}),
+        (
+            "gemini",
+            {
+                "error": {
+                    "message": "The input token count (9) exceeds the maximum number of tokens allowed (8)."
+                }
+            },
+        ),
+        ("vllm", {"error": {"message": "the request exceeds the available context size, try increasing it"}}),
+    ],
+)
+def test_too_long_is_known_by_its_words(wire: str, body: dict[str, object]) -> None:
+    """What does not fit into one model's window is told apart from what is wrong for all."""
+    assert isinstance(refused(wire, 400, json.dumps(body).encode()), TooLong)
+    assert type(refused(wire, 400, b'{"error": {"message": "tools must be an array"}}')) is Rejected

@@ -16,6 +16,7 @@ from shared.core.faults import (
     Rejected,
     Throttled,
     TimedOut,
+    TooLong,
     Unauthorised,
 )
 
@@ -56,6 +57,13 @@ _BY_WORD: dict[str, type[ProviderFault]] = {
 _CONTENT = re.compile(
     r"content_filter|content_policy|_policy$|policy_violation|moderation_blocked|^invalid_prompt$|^prompt_blocked$"
 )
+
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|maximum context length|prompt is too long|input token count .{0,40}exceeds|"
+    r"exceeds? the (?:available )?context",
+    re.IGNORECASE,
+)
+"""OpenAI's code; the words of OpenAI and vLLM, Anthropic, Gemini, llama.cpp. None of the last four has a code for it."""
 
 
 def _seconds(text: str) -> float | None:
@@ -122,8 +130,11 @@ def failure(
         if status < 300 and str(number).isdigit() and 300 <= int(str(number)) < 600:
             status = int(str(number))
     kind = kind_of(status, code, word)
+    message = _plain_message(error) or text[:500].strip()
+    if kind is Rejected and _TOO_LONG.search(f"{code} {message}"):
+        kind = TooLong
     return kind(
-        _plain_message(error) or text[:500].strip(),
+        message,
         retry_after=retry_after(headers, details),
         provider_status=status,
         provider_code=code or (str(status) if status >= 300 else kind.code),
