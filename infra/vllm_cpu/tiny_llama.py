@@ -57,7 +57,7 @@ def make(folder: Path, seed: int = 5, shape: Shape | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(shape)
     tokenizer.save(str(folder / "tokenizer.json"))
-    special = {name: tokenizer.token_to_id(name) for name in SPECIAL}
+    special = {name: tokenizer.encode(name).ids[0] for name in SPECIAL}
     for name, content in _configuration(shape, special).items():
         (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True))
     _write(folder / "model.safetensors", _weights(shape, _followers(tokenizer, shape), seed))
@@ -96,7 +96,8 @@ def _followers(tokenizer: Tokenizer, shape: Shape) -> NDArray[np.float32]:
         ids = np.asarray([blank, *encoded.ids, end if number % 20 == 0 else blank])
         np.add.at(counts, (ids[:-1], ids[1:]), 1.0)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
-    return np.log1p(shares * 50_000).astype(np.float32)
+    found: NDArray[np.float32] = np.log1p(shares * 50_000).astype(np.float32)
+    return found
 
 
 def _weights(shape: Shape, followers: NDArray[np.float32], seed: int) -> Weights:

@@ -72,7 +72,7 @@ async def test_a_chat_is_answered_by_the_real_server(addresses: Addresses, pool:
 async def test_a_server_that_dies_in_the_middle_is_taken_over_from(addresses: Addresses, pool: Pool) -> None:
     """Readers keep what they have, a hosted model finishes the answer in the same stream, and the log has both."""
     async with product(addresses, pool.address) as (house, client):
-        got = b""
+        got, before = b"", ""
         killing: asyncio.Task[Any] | None = None
         asked = ASKED | {"max_tokens": 1_500, "stream": True}
         async with client.stream("POST", "/v1/chat/completions", json=asked) as answer:
