@@ -63,7 +63,7 @@ _TOO_LONG = re.compile(
     r"exceeds? the (?:available )?context",
     re.IGNORECASE,
 )
-"""OpenAI's code; the words of OpenAI and vLLM, Anthropic, Gemini, llama.cpp. None of the last four has a code for it."""
+"""OpenAI's code; the words of OpenAI and vLLM, Anthropic, Gemini, llama.cpp: the last four have no code for it."""
 
 
 def _seconds(text: str) -> float | None:
