@@ -12,7 +12,7 @@ from pathlib import Path
 
 import asyncpg
 
-from infra.migrate import migrate
+from infra.migrate import ignore, migrate
 from shared.adapters.clock import SystemClock
 from shared.adapters.embedded.home import Servers
 from shared.adapters.postgres.database import Database
@@ -46,9 +46,15 @@ class Home:
 
 @contextlib.asynccontextmanager
 async def home(
-    folder: Path, *, database_url: str = "", database_admin_url: str = "", redis_url: str = ""
+    folder: Path,
+    *,
+    database_url: str = "",
+    database_admin_url: str = "",
+    redis_url: str = "",
+    tell: Callable[[str], None] = ignore,
 ) -> AsyncIterator[Home]:
-    """Start what is not given, bring the database up to date, seed, and stop again at the end.
+    """Start what is not given, bring the database up to date, seed, and stop again at the end. `tell` has the name of
+    each migration once it is applied.
 
     Any number of processes may open the same folder: they share its servers. Raises Unavailable and CannotMigrate.
     """
@@ -61,9 +67,9 @@ async def home(
             await _create_database(servers.postgres_dsn("postgres"))
             database_admin_url = servers.postgres_dsn("postgres", DATABASE)
             database_url = servers.postgres_dsn("chatsmart_app", DATABASE)
-            await prepare(database_admin_url)
+            await prepare(database_admin_url, tell)
         elif database_admin_url:
-            await migrate(database_admin_url, app_dsn=database_url)
+            await migrate(database_admin_url, app_dsn=database_url, tell=tell)
         if not redis_url:
             assert servers is not None
             redis_url = servers.redis_dsn()
@@ -83,7 +89,7 @@ def _servers(folder: Path, *, postgres: bool, redis: bool) -> Servers | None:
     return Servers(folder, names=("redis",)) if redis else None
 
 
-async def prepare(admin_dsn: str) -> None:
+async def prepare(admin_dsn: str, tell: Callable[[str], None] = ignore) -> None:
     """Make an empty embedded database what a Supabase project is at first, and migrate it."""
     bootstrap = (files("shared.adapters.embedded") / "supabase.sql").read_text("utf-8")
     connection = await asyncpg.connect(admin_dsn)
@@ -95,7 +101,7 @@ async def prepare(admin_dsn: str) -> None:
             await connection.execute(bootstrap)
     finally:
         await connection.close()
-    await migrate(admin_dsn)
+    await migrate(admin_dsn, tell=tell)
 
 
 async def _create_database(admin_dsn: str) -> None:

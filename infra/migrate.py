@@ -7,7 +7,7 @@ it, so that an edited file is refused instead of silently meaning two things.
 import asyncio
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +19,20 @@ MIGRATIONS = Path(__file__).parent / "supabase" / "migrations"
 _NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql")
 _OWN_TRANSACTION = re.compile(
     r"^\s*(begin|commit|rollback|start\s+transaction)\s*;", re.IGNORECASE | re.MULTILINE
+)
+_POOLED = re.compile(r"[:=]6543(?=[/,?&#]|$)")
+"""The port at which Supabase's pooler hands out a connection for each transaction, in an address of Postgres."""
+_CONNECT_SECONDS = 10.0
+_PATIENCE = 300.0
+"""Seconds that one migrator waits for another."""
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    OSError,
 )
 _LOCK = 8317408623197234
 """The advisory lock under which one migrator at a time works; any number that nobody else uses."""
@@ -34,7 +48,15 @@ create table if not exists chatsmart_migrations.checksums
 
 
 class CannotMigrate(RuntimeError):
-    """The migrations can't be applied; the database is as it was."""
+    """The migrations can't be applied. What was applied before stays, and of the file that failed there is nothing."""
+
+
+class Interrupted(ConnectionError):
+    """The database went away in the middle. Asking again goes on where it stopped."""
+
+
+def ignore(line: str) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +95,141 @@ def found(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
     return tuple(migrations.values())
 
 
-async def migrate(admin_dsn: str, *, folder: Path = MIGRATIONS, app_dsn: str = "") -> Sequence[str]:
+async def migrate(
+    admin_dsn: str,
+    *,
+    folder: Path = MIGRATIONS,
+    app_dsn: str = "",
+    tell: Callable[[str], None] = ignore,
+    patience: float = _PATIENCE,
+) -> Sequence[str]:
     """Apply what is missing; the names of the files applied. Any number of processes may do so at once.
 
     `admin_dsn` must be a superuser's or one with BYPASSRLS (Supabase: `postgres`). A password in `app_dsn` becomes that
-    of its role. Raises CannotMigrate, naming the file; the files before it stay applied.
+    of its role. `tell` has the name of each file once it is applied, and a line where another migrator is waited for,
+    for `patience` seconds at most. Raises CannotMigrate, naming the file, and Interrupted where the database goes away:
+    both say what was applied and what was not, and the files applied stay. What connecting raises goes through.
     """
     migrations = found(folder)
-    connection = await asyncpg.connect(admin_dsn, statement_cache_size=0)
-    applied: list[str] = []
+    check_session(admin_dsn)
+    connection = await asyncpg.connect(admin_dsn, statement_cache_size=0, timeout=_CONNECT_SECONDS)
+    run = _Run(connection, migrations, tell, patience)
     try:
         await _check_admin(connection)
-        while True:
-            # The lock ends with the transaction, so this works through a pooler as well; between two files another
-            # migrator may get its turn, and finds the rest.
-            async with connection.transaction():
-                await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
-                migration = await _next(connection, migrations)
-                if migration is None:
-                    await _set_password(connection, app_dsn)
-                    return applied
-                await _apply(connection, migration)
-                applied.append(migration.path.name)
+        while await run.step(app_dsn):
+            continue
+        return run.applied
+    except CannotMigrate as error:
+        raise CannotMigrate(f"{error} {run.summary()}".strip()) from error.__cause__
+    except _LOST as error:
+        raise Interrupted(
+            f"the database went away ({str(error) or type(error).__name__}). {run.summary()} "
+            "Run it again once the database is back: it goes on where it stopped."
+        ) from error
     finally:
-        await connection.close()
+        await _hang_up(connection)
+
+
+class _Run:
+    """One migrator at work: what it applied, and at which file it is."""
+
+    def __init__(
+        self,
+        connection: "asyncpg.Connection[asyncpg.Record]",
+        migrations: Sequence[Migration],
+        tell: Callable[[str], None],
+        patience: float,
+    ) -> None:
+        self._connection, self._migrations, self._tell, self._patience = (
+            connection,
+            migrations,
+            tell,
+            patience,
+        )
+        self.applied: list[str] = []
+        self._pending: Migration | None = None
+        self._ending = False
+        """Whether its last statement was on the way: lost there, nobody knows whether it counts."""
+
+    async def step(self, app_dsn: str) -> bool:
+        """One file. Whether there may be more."""
+        transaction = self._connection.transaction()
+        self._ending = False
+        # The lock ends with the transaction, so this works through a pooler as well; between two files another
+        # migrator may get its turn, and finds the rest.
+        await transaction.start()
+        try:
+            await self._lock()
+            migration = self._pending = await _next(self._connection, self._migrations)
+            if migration is None:
+                await _set_password(self._connection, app_dsn)
+            else:
+                await _apply(self._connection, migration)
+        except BaseException:
+            if not self._connection.is_closed():
+                await transaction.rollback()
+            raise
+        self._ending = True
+        await transaction.commit()
+        self._pending = None
+        if migration is None:
+            return False
+        self.applied.append(migration.path.name)
+        self._tell(migration.path.name)
+        return True
+
+    async def _lock(self) -> None:
+        # Supabase ends a statement of its postgres role after two minutes; an index may take longer than that.
+        await self._connection.execute("set local statement_timeout = 0")
+        if await self._connection.fetchval("select pg_try_advisory_xact_lock($1)", _LOCK):
+            return
+        self._tell("waiting: another migrator is at work")
+        await self._connection.execute(f"set local lock_timeout = {round(self._patience * 1000)}")
+        try:
+            await self._connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
+        except asyncpg.LockNotAvailableError:
+            raise CannotMigrate(
+                f"Another migrator has been at work for {self._patience:g} seconds: "
+                "look whether it still lives (pg_stat_activity), and try again."
+            ) from None
+
+    def summary(self) -> str:
+        """What is applied and what is not, in words."""
+        said = (
+            f"Applied and kept: {', '.join(self.applied)}." if self.applied else "This run applied no file."
+        )
+        if self._pending is None:
+            return said
+        if self._ending:
+            return f"{said} {self._pending.path.name} was being committed: whether it is applied shows the next run."
+        later = len(self._migrations) - self._migrations.index(self._pending) - 1
+        return (
+            f"{said} Not applied: {self._pending.path.name}{f' and the {later} after it' if later else ''}."
+        )
+
+
+async def _hang_up(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """A connection that is lost already can't take its leave."""
+    try:
+        await connection.close(timeout=_CONNECT_SECONDS)
+    except (*_LOST, asyncpg.PostgresError):
+        connection.terminate()
+
+
+def pooled(dsn: str) -> bool:
+    """Whether an address of Postgres names the port of Supabase's transaction pooler."""
+    parts = urlsplit(dsn)
+    return bool(_POOLED.search(parts.netloc.rpartition("@")[2]) or _POOLED.search(parts.query))
+
+
+def check_session(admin_dsn: str) -> None:
+    """Raises CannotMigrate for an address whose connections are not one session."""
+    if pooled(admin_dsn):
+        raise CannotMigrate(
+            "DATABASE_ADMIN_URL names port 6543, a pooler that may give each transaction another connection: "
+            "what a migrator and a deploy hold in a session (their locks, their time limits) would be somebody else's. "
+            "Name port 5432: the database's own address, or the pooler's for sessions."
+        )
 
 
 async def _check_admin(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -157,6 +290,8 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Mi
         # Rather fail than queue the app's traffic behind a lock that an old transaction keeps from us.
         await connection.execute("set local lock_timeout = '15s'")
         await connection.execute(migration.sql)
+    except _LOST:
+        raise
     except asyncpg.PostgresError as error:
         position = int(error.as_dict().get("position") or 0)
         line = f", line {migration.sql.count(chr(10), 0, position) + 1}" if position else ""
@@ -191,10 +326,15 @@ async def _set_password(connection: "asyncpg.Connection[asyncpg.Record]", app_ds
 def main() -> None:
     """`python -m infra.migrate ADMIN_DSN`."""
     try:
-        applied = asyncio.run(migrate(sys.argv[1]))
-    except CannotMigrate as error:
-        sys.exit(str(error))
-    sys.stdout.write("".join(f"{name}\n" for name in applied) or "nothing to apply\n")
+        applied = asyncio.run(migrate(sys.argv[1], tell=_print))
+    except (CannotMigrate, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        sys.exit(f"The migrations can't be applied: {error}")
+    _print(f"{len(applied)} applied, {len(found())} in all.")
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psutil
@@ -32,6 +33,7 @@ AS_ROOT = os.geteuid() == 0
 HOLD = """
 import sys
 from pathlib import Path
+from typing import Any
 from shared.adapters.embedded.home import Servers
 with Servers(Path(sys.argv[1]), durable=False) as servers:
     print(servers.postgres_dsn("postgres"), servers.redis_dsn(), flush=True)
@@ -444,7 +446,7 @@ async def test_two_first_starts_at_once_agree(folder: Path) -> None:
 async def test_a_home_takes_addresses_that_are_given(folder: Path) -> None:
     """Nothing is started for a store whose address is set; the database is migrated and seeded all the same."""
     async with local_home(folder / "servers") as servers:
-        given = {
+        given: dict[str, Any] = {
             "database_url": servers.database_url,
             "database_admin_url": servers.database_admin_url,
             "redis_url": servers.redis_url,

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from infra.migrate import MIGRATIONS, CannotMigrate, found, migrate
+from infra.migrate import MIGRATIONS, CannotMigrate, Interrupted, found, migrate, pooled
 from shared.adapters.clock import RandomIds
 from shared.adapters.postgres.database import Database
 from shared.core.faults import OurFault
@@ -195,3 +195,89 @@ async def test_a_database_without_migrations_is_refused_in_words(empty: str) -> 
     """Whoever forgot to migrate is told so."""
     with pytest.raises(OurFault, match="apply the migrations first"):
         await Database.open(empty.replace("postgres@", "chatsmart_app@"))
+
+
+async def test_each_file_is_told_as_it_is_applied(empty: str, files: Path) -> None:
+    """Not only at the end: whoever watches a long one sees where it is."""
+    seen: list[list[tuple[object, ...]]] = []
+    told: list[str] = []
+    (files / THREE).write_text("select 1 / 0;")
+    with pytest.raises(CannotMigrate, match=f"Applied and kept: {ONE}, {TWO}. Not applied: {THREE}."):
+        await migrate(empty, folder=files, tell=told.append)
+    assert told == [ONE, TWO]
+    seen.append(await ask(empty, "select count(*) from supabase_migrations.schema_migrations"))
+    assert seen == [[(2,)]]
+
+
+async def test_a_database_that_goes_away_half_way_is_told_with_what_is_applied(
+    empty: str, files: Path
+) -> None:
+    """What is applied, what is not, and that it may be asked again; and again goes on from there."""
+    (files / TWO).write_text("alter table one add m int;\nselect pg_sleep(30);\n")
+    (files / THREE).write_text("select 1;")
+    told: list[str] = []
+
+    async def restart() -> None:
+        await ask(
+            empty,
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and query like '%pg_sleep(30)%' and pid <> pg_backend_pid()",
+        )
+
+    def tell(name: str) -> None:
+        told.append(name)
+
+    work = asyncio.ensure_future(migrate(empty, folder=files, tell=tell))
+    while not work.done():
+        await asyncio.sleep(0.02)
+        if told:
+            await restart()
+    with pytest.raises(Interrupted) as caught:
+        await work
+    said = str(caught.value)
+    assert f"Applied and kept: {ONE}. Not applied: {TWO} and the 1 after it." in said
+    assert "Run it again" in said
+    assert (
+        await ask(empty, "select 1 from pg_attribute where attrelid = 'one'::regclass and attname = 'm'")
+        == []
+    )
+    (files / TWO).write_text("alter table one add m int;")
+    assert await migrate(empty, folder=files) == [TWO, THREE]
+
+
+async def test_who_waits_for_another_migrator_says_so_and_gives_up(empty: str, files: Path) -> None:
+    """A migrator that hangs does not hang the next one for ever."""
+    (files / TWO).write_text("select pg_sleep(1);")
+    started, told = asyncio.Event(), list[str]()
+    first = asyncio.ensure_future(migrate(empty, folder=files, tell=lambda _: started.set()))
+    await started.wait()
+    sleeping = "select 1 from pg_stat_activity where query = 'select pg_sleep(1);'"
+    while not await ask(empty, sleeping):  # noqa: ASYNC110 - the server tells nobody when it begins a statement
+        await asyncio.sleep(0.01)
+    with pytest.raises(CannotMigrate, match=r"Another migrator has been at work for 0\.05 seconds"):
+        await migrate(empty, folder=files, tell=told.append, patience=0.05)
+    assert told == ["waiting: another migrator is at work"]
+    assert await migrate(empty, folder=files) == []
+    assert await first == [ONE, TWO]
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://postgres.ref:pw@aws-0-eu.pooler.supabase.com:6543/postgres",
+        "postgresql://postgres:pw@host:6543",
+        "postgresql:///db?host=h&port=6543",
+    ],
+)
+async def test_a_pooler_of_transactions_is_no_administrators_way(dsn: str, files: Path) -> None:
+    """It is refused before anything is asked of it, with the port that will do."""
+    with pytest.raises(CannotMigrate, match=r"port 6543.*Name port 5432"):
+        await migrate(dsn, folder=files)
+
+
+@pytest.mark.parametrize(
+    "dsn", ["postgresql://u:6543@h:5432/d", "postgresql://h/6543", "postgresql:///d?host=/6543&port=5432"]
+)
+def test_another_6543_is_no_port(dsn: str) -> None:
+    """A password or a name may hold it."""
+    assert not pooled(dsn)
