@@ -244,7 +244,7 @@ def simulate_fail(
         str, typer.Argument(help="openai, anthropic, gemini, perplexity, llama, or '*' for all.")
     ],
     kind: Annotated[
-        str, typer.Option(help="reset, cut, stall, status, malformed, error_event, refuse …")
+        str, typer.Option(help="reset, cut, stall, status, refuse …; llama: cold, draining, sick, busy.")
     ] = "reset",
     after: Annotated[int, typer.Option(help="Pieces of the answer that still come.")] = 20,
     status: Annotated[int, typer.Option(help="With --kind status: which.")] = 503,

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from infra.simulator import faults
+from infra.simulator import faults, pool
 from infra.simulator.calls import Calls
 from infra.simulator.catalogue import PROVIDERS
 from infra.simulator.exchange import Exchanges
@@ -75,8 +75,11 @@ def put(plan: Plan, wanted: Any) -> Rule:
             raise BadFault(f"{name} must be a string")
     if "fault" not in wanted:
         raise BadFault("fault is missing")
+    fault = faults.read(wanted["fault"])
+    if fault.kind in pool.KINDS and provider not in {"*", "llama"}:
+        raise BadFault(f"kind {fault.kind!r} is the Llama tier's: provider must be llama")
     return plan.add(
-        faults.read(wanted["fault"]),
+        fault,
         provider=provider,
         model=wanted.get("model"),
         match=wanted.get("match"),

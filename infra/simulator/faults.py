@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from infra.simulator import pool
 from infra.simulator.answer import Frame
 from infra.simulator.seam import STYLES
 
@@ -36,6 +37,7 @@ KINDS = {
     "continuation": "Gemini stops after after_chunks chunks with finishReason CONTINUATION and a continuationToken",
     "forget": "a broken response can't be taken up any longer; meets only requests that try (Gemini, Responses)",
     "seam": "a continuation is written in a `style` that real models show at the seam",
+    **pool.KINDS,
 }
 STATUSES = (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529)
 
@@ -148,6 +150,8 @@ class Rule:
     def meets(self, provider: str, model: str, body: bytes) -> bool:
         """True where this rule is about the call; `body` is its path and query where it has none."""
         if self.fault.kind == "forget" and not any(mark in body for mark in _TAKES_UP):
+            return False
+        if self.fault.kind in pool.KINDS and provider != "llama":
             return False
         return (
             self.provider in {"*", provider}

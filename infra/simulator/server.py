@@ -9,7 +9,17 @@ import orjson
 from aiohttp import web
 from multidict import CIMultiDict
 
-from infra.simulator import catalogue, control, embeddings, listings, openai_responses, stream, tokens, vllm
+from infra.simulator import (
+    catalogue,
+    control,
+    embeddings,
+    listings,
+    openai_responses,
+    pool,
+    stream,
+    tokens,
+    vllm,
+)
 from infra.simulator.answer import Frame, Stamp, Usage
 from infra.simulator.anthropic import AnthropicMessages
 from infra.simulator.calls import Call, Calls
@@ -329,6 +339,12 @@ async def _before_answer(live: _Live) -> web.StreamResponse | None:
         raise WireError(
             fault.status, fault.message, kind=fault.type, code=fault.code, retry_after=fault.retry_after
         )
+    if fault.kind in pool.KINDS:
+        if live.wire.provider != "llama":
+            raise BadFault(f"kind {fault.kind!r} is the Llama tier's")
+        if (refusal := pool.refuses(fault.kind)) is not None:
+            raise refusal
+        return pool.edge() if fault.kind == "cold" else None
     if fault.kind == "forget":
         raise WireError(400 if live.wire is GEMINI else 404, "What was kept of the response has expired.")
     if fault.kind == "stall_headers":
@@ -348,6 +364,8 @@ def _headers(
     live: _Live, content_type: str, prepared: Prepared | None, usage: Usage | None
 ) -> CIMultiDict[str]:
     shown = live.wire.headers(prepared.ask if prepared else None, usage, live.stamp)
+    if live.fault is not None and live.fault.kind in pool.KINDS:
+        shown |= pool.heads(live.fault.kind)
     if live.fault is not None and live.fault.kind == "junk_type":
         content_type = live.fault.content_type
     return CIMultiDict({**shown, "content-type": content_type, "server": "simulator", "x-simulated": "true"})

@@ -4,7 +4,7 @@ chunk."""
 from collections.abc import Mapping
 from typing import Any
 
-from infra.simulator import chat_request, fields, openai_chat, tokens, wire
+from infra.simulator import chat_request, fields, openai_chat, pool, tokens, wire
 from infra.simulator.answer import Answer, Ask, Frame, Json, Stamp, Usage
 from infra.simulator.failure import BadField, BadJson, WireError
 
@@ -24,6 +24,10 @@ class VllmChat(wire.Wire):
     def key(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
         """The bearer token."""
         return openai_chat.bearer(headers)
+
+    def headers(self, ask: Ask | None, usage: Usage | None, stamp: Stamp) -> dict[str, str]:
+        """What a pool in good health says of itself."""
+        return dict(pool.heads(""))
 
     def ask(self, body: Json, target: wire.Target) -> Ask:
         """The body as an `Ask`, sampling parameters allowed."""

@@ -437,3 +437,28 @@ async def test_the_port_is_free_afterwards() -> None:
         await response.aclose()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_pool_says_how_it_is(running: Bench, stream: bool) -> None:
+    """A replica has word of itself on every answer, good or not; the edge before it has none; only Llama has a pool."""
+    state, waiting = "x-chatsmart-pool", "x-chatsmart-pool-waiting"
+
+    async def said(kind: str | None) -> tuple[int, str | None, str | None]:
+        if kind is not None:
+            running.simulator.plan(kind)
+            assert state not in (await running.send("openai", "hi", stream=stream)).headers
+        found = await running.send("llama", "hi", stream=stream)
+        return found.status_code, found.headers.get(state), found.headers.get(waiting)
+
+    assert await said(None) == (200, "ready", "0")
+    assert await said("busy") == (200, "ready", "9")
+    assert await said("draining") == (503, "draining", "0")
+    assert await said("sick") == (503, "sick", "0")
+    assert await said("cold") == (503, None, None)
+    misplaced = await running.send("openai", "hi", headers={"x-sim-fault": "cold"})
+    assert misplaced.status_code == 400
+    for provider, status in (("openai", 400), ("llama", 200), ("*", 200)):
+        rule = {"provider": provider, "fault": "sick"}
+        found = await running.client.post(running.simulator.origin + "/_control/plan", json=rule)
+        assert found.status_code == status

@@ -157,7 +157,7 @@ class RedisHealth:
             turns = NO_TURNS
         told = _Told(report.model, report.provider, mark, turns, report.first_token_ms, now)
         self._pending.append(told)
-        if mark.kind == "fault" or turns != NO_TURNS:
+        if mark.kind in ("fault", "load") or turns != NO_TURNS:
             self._wake.set()
         if self._task is None:
             self._begin()
