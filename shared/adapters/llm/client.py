@@ -6,7 +6,7 @@ those are failover's (`shared/models/failover.py`).
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from types import TracebackType
@@ -20,7 +20,7 @@ from shared.core.model_spec import ModelSpec
 from shared.core.prompt import Prompt
 from shared.ports.provider import WireRequest
 
-# aiohttp takes a tenth of a second to import: `open_client` loads it, not the import of the web app (design law 13).
+# aiohttp takes a tenth of a second to import: the first call loads it, not the start of a container (design law 13).
 if TYPE_CHECKING:
     import ssl
 
@@ -55,16 +55,25 @@ def _coding() -> type[Exception]:
 
 
 class Client:
-    """The one pool of connections of a process. To be closed."""
+    """The one pool of connections of a process, which is made with the first call. To be closed."""
 
-    __slots__ = ("session",)
+    __slots__ = ("_make", "_session")
 
-    def __init__(self, session: "aiohttp.ClientSession") -> None:
-        self.session = session
+    def __init__(self, make: "Callable[[], aiohttp.ClientSession]") -> None:
+        self._make = make
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def session(self) -> "aiohttp.ClientSession":
+        """The pool. To be asked for inside the running loop."""
+        if self._session is None:
+            self._session = self._make()
+        return self._session
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self.session.close()
+        if self._session is not None:
+            await self._session.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -268,24 +277,27 @@ def _stands_for(secret: bytes, tenant: str, text: str) -> str:
 def open_client(
     *, connections: int = 1000, keepalive: float = 30.0, verify: "ssl.SSLContext | None" = None
 ) -> Client:
-    """The one client of a process, to be closed with `aclose`. Call it inside the running loop.
+    """The one client of a process, to be closed with `aclose`. It belongs to the loop of its first call.
 
     `connections` bounds those open at a time; an idle one is kept `keepalive` seconds. Proxies and certificates of
     the environment are left alone, cookies and redirects too: a provider's API has neither.
     """
+    return Client(partial(_session, connections, keepalive, verify))
+
+
+def _session(connections: int, keepalive: float, verify: "ssl.SSLContext | None") -> "aiohttp.ClientSession":
     import aiohttp
 
     connector = aiohttp.TCPConnector(
         limit=connections, keepalive_timeout=keepalive, ssl=_trusted() if verify is None else verify
     )
-    session = aiohttp.ClientSession(
+    return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         headers={"user-agent": "chatsmart"},
         trust_env=False,
     )
-    return Client(session)
 
 
 def _trusted() -> "ssl.SSLContext":
