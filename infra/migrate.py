@@ -15,13 +15,13 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
+from shared.adapters.postgres.address import pooled
+
 MIGRATIONS = Path(__file__).parent / "supabase" / "migrations"
 _NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql")
 _OWN_TRANSACTION = re.compile(
     r"^\s*(begin|commit|rollback|start\s+transaction)\s*;", re.IGNORECASE | re.MULTILINE
 )
-_POOLED = re.compile(r"[:=]6543(?=[/,?&#]|$)")
-"""The port at which Supabase's pooler hands out a connection for each transaction, in an address of Postgres."""
 _CONNECT_SECONDS = 10.0
 _PATIENCE = 300.0
 """Seconds that one migrator waits for another."""
@@ -214,12 +214,6 @@ async def _hang_up(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         await connection.close(timeout=_CONNECT_SECONDS)
     except (*_LOST, asyncpg.PostgresError):
         connection.terminate()
-
-
-def pooled(dsn: str) -> bool:
-    """Whether an address of Postgres names the port of Supabase's transaction pooler."""
-    parts = urlsplit(dsn)
-    return bool(_POOLED.search(parts.netloc.rpartition("@")[2]) or _POOLED.search(parts.query))
 
 
 def check_session(admin_dsn: str) -> None:

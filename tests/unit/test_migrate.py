@@ -7,8 +7,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from infra.migrate import MIGRATIONS, CannotMigrate, Interrupted, found, migrate, pooled
+from infra.migrate import MIGRATIONS, CannotMigrate, Interrupted, found, migrate
 from shared.adapters.clock import RandomIds
+from shared.adapters.postgres.address import pooled
 from shared.adapters.postgres.database import Database
 from shared.core.faults import OurFault
 from tests.stores import Addresses

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import asyncpg
 import orjson
 
+from shared.adapters.postgres.address import local, may_keep_statements
 from shared.adapters.postgres.pool import Connection, Pool, Record
 from shared.adapters.postgres.queries import load
 from shared.core.faults import OurFault, Unavailable
@@ -45,11 +45,10 @@ class Database:
 
     def __init__(self, dsn: str, *, size: int = 10, cached: bool | None = None) -> None:
         """`cached` keeps prepared statements between transactions: a round trip less for each, but it breaks behind a
-        transaction pooler (Supavisor, PgBouncer). Left out, it is on over a unix socket only."""
+        transaction pooler (Supavisor, PgBouncer): at an address that names one it stays off whatever is asked. Left
+        out, it is on over a unix socket only."""
         self._dsn, self._size = dsn, size
-        self._cached = (
-            parse_qs(urlsplit(dsn).query).get("host", [""])[0].startswith("/") if cached is None else cached
-        )
+        self._cached = (local(dsn) if cached is None else cached) and may_keep_statements(dsn)
         self._open: Pool | None = None
 
     @classmethod
