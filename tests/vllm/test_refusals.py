@@ -27,17 +27,21 @@ class Bad:
     says: str
     status: int = 400
     spec: ModelSpec = SPEC
+    another: bool = False
+    """Whether another model may do better."""
 
 
 BAD = {
-    "a prompt over the window": Bad(ask("word " * 4_000), rf"maximum context length is {WINDOW} tokens"),
+    "a prompt over the window": Bad(
+        ask("word " * 4_000), rf"maximum context length is {WINDOW} tokens", another=True
+    ),
     "more tokens than the window": Bad(ask("Hello", max_output=5_000), r"max_tokens.*5000.*2048"),
     "a schema that nothing fits": Bad(ask("Hello", max_output=50, schema=EMPTY), r"grammar"),
     "a schema that the grammar can't say": Bad(ask("Hello", max_output=50, schema=UNKNOWN), r"not supported"),
     "a temperature of nine": Bad(replace(ask("Hello"), temperature=9.0), r"temperature must be in \[0, 2\]"),
     "no messages": Bad(Prompt(()), r"empty conversation"),
     "a model that is not served": Bad(
-        ask("Hello"), r"`nobody/none` does not exist", 404, replace(SPEC, native="nobody/none")
+        ask("Hello"), r"`nobody/none` does not exist", 404, replace(SPEC, native="nobody/none"), True
     ),
 }
 
@@ -47,12 +51,12 @@ BAD = {
 async def test_a_bad_request_is_rejected_in_the_servers_words(
     asking: Asking, case: str, stream: bool
 ) -> None:
-    """It is Rejected before any text, streamed or not; the next rung is asked for a missing model alone."""
+    """It is Rejected before any text, streamed or not; the next rung is asked where it may have the model, or the room."""
     bad = BAD[case]
     with pytest.raises(Rejected, match=bad.says) as raised:
         await asking.hear(bad.prompt, spec=bad.spec, stream=stream)
     assert (raised.value.provider_status, raised.value.provider_code) == (bad.status, str(bad.status))
-    assert worth_another(raised.value) == (bad.status == 404)
+    assert worth_another(raised.value) == bad.another
 
 
 async def test_the_server_is_well_after_all_of_them(asking: Asking, address: Address) -> None:
