@@ -23,9 +23,9 @@ def free_port() -> int:
     """One that nobody uses, low enough for a node's second port."""
     while True:
         port = random.randrange(12_000, 30_000)  # below those that the system gives to whoever connects
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            with suppress(OSError), socket.create_server(("127.0.0.1", port + _BUS)):
-                return port
+        own, bus = ("127.0.0.1", port), ("127.0.0.1", port + _BUS)
+        with suppress(OSError), socket.create_server(own), socket.create_server(bus):
+            return port
 
 
 class Server:

@@ -51,7 +51,7 @@ BAD = {
 async def test_a_bad_request_is_rejected_in_the_servers_words(
     asking: Asking, case: str, stream: bool
 ) -> None:
-    """It is Rejected before any text, streamed or not; the next rung is asked where it may have the model, or the room."""
+    """It is Rejected before any text, streamed or not; the next rung is asked where it may do better."""
     bad = BAD[case]
     with pytest.raises(Rejected, match=bad.says) as raised:
         await asking.hear(bad.prompt, spec=bad.spec, stream=stream)
