@@ -3,14 +3,11 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-import structlog
-
 from functions.jobs.schedule import Job
+from shared.core.lines import LINES
 
 if TYPE_CHECKING:
     from shared.bootstrap import Services
-
-_LINES = structlog.get_logger("chatsmart")
 
 
 async def turn(services: "Services", job: Job) -> int:
@@ -21,14 +18,14 @@ async def turn(services: "Services", job: Job) -> int:
         async with asyncio.timeout(job.limit):
             count = await job.run(services)
     except Exception as error:
-        _LINES.exception(
+        LINES.exception(
             "job failed", job=job.name, seconds=_since(services, begun), error=type(error).__name__
         )
         raise
     if count:
-        _LINES.info("job done", job=job.name, count=count, seconds=_since(services, begun))
+        LINES.info("job done", job=job.name, count=count, seconds=_since(services, begun))
     else:
-        _LINES.debug("job done", job=job.name, count=0, seconds=_since(services, begun))
+        LINES.debug("job done", job=job.name, count=0, seconds=_since(services, begun))
     return count
 
 

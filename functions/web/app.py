@@ -136,7 +136,7 @@ def create_app(services: "Services") -> FastAPI:
 def _jobs(services: "Services") -> AbstractAsyncContextManager[None]:
     if services.settings.env != "local":
         return nullcontext()
-    # Brings structlog, which costs a deployed cold start more than all routes together.
+    # No deployed cold start needs the timers.
     from functions.jobs.timer import timers
 
     return timers(services)

@@ -12,14 +12,13 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
-import structlog
-
 from shared.adapters.postgres.database import Database
 from shared.adapters.postgres.recall import Kept, PostgresAnswers
 from shared.adapters.postgres.retention import PostgresCache
 from shared.adapters.redis.answers import LARGEST, RedisAnswers, Seen
 from shared.core.faults import OurFault, Unavailable
 from shared.core.ids import RunId, TenantId
+from shared.core.lines import LINES
 from shared.core.money import Micros
 from shared.ports.answers import Counted, Found, Stored, Tally
 from shared.ports.clock import Clock
@@ -37,7 +36,6 @@ _FLUSH = 3.0
 _ASKED, _ON_ITS_WAY = 10_000, 900.0
 """Requests that are remembered to be asked for at most, and for how many seconds."""
 _TENANTS = 10_000
-_LINES = structlog.get_logger("chatsmart")
 
 
 class KeptAnswers:
@@ -160,7 +158,7 @@ class KeptAnswers:
         try:
             kept = await _within(_BACK, self._back.find(tenant, key, frame, content, at))
         except (Unavailable, OurFault) as fault:
-            _LINES.warning("cache not read", fault=fault.code, message=fault.message)
+            LINES.warning("cache not read", fault=fault.code, message=fault.message)
             return Found()
         self._saw(tenant, kept.epoch)
         if kept.exact is None:
@@ -255,7 +253,7 @@ async def _quietly(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     try:
         await work()
     except (Unavailable, OurFault) as fault:
-        _LINES.warning("cache not renewed", fault=fault.code, message=fault.message)
+        LINES.warning("cache not renewed", fault=fault.code, message=fault.message)
 
 
 class ExpiringAnswers(PostgresCache):

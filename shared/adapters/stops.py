@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-import structlog
 
 from shared.adapters.postgres.stops import PostgresStops
 from shared.adapters.redis.connection import RedisConnection, reached
 from shared.core.faults import Unavailable
+from shared.core.lines import LINES
 from shared.ports.clock import Clock
 from shared.ports.stops import Change, Scope, Stop
 
@@ -22,7 +22,6 @@ HEARD_SECONDS = 0.25
 """How long a process goes by what it heard."""
 _COPY_MS = 10_000
 _REDIS_SECONDS = 0.5
-_LINES = structlog.get_logger("chatsmart")
 
 
 class KeptStops:
@@ -92,7 +91,7 @@ class KeptStops:
                     await self._commands.set(self._key, _written(found), px=_COPY_MS)
         except (Unavailable, TimeoutError):
             # Who holds money asks Redis first, so nothing is spent while it is away; its copy lapses afterwards.
-            _LINES.warning("stop not told to Redis", scopes=sorted(found))
+            LINES.warning("stop not told to Redis", scopes=sorted(found))
         self._heard = found
         await asyncio.sleep(HEARD_SECONDS)
 

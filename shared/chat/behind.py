@@ -4,11 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-import structlog
-
 from shared.core.faults import Fault
-
-_LINES = structlog.get_logger("chatsmart")
+from shared.core.lines import LINES
 
 
 class Behind:
@@ -35,4 +32,4 @@ async def _told(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
     except Fault as fault:
-        _LINES.warning("rows not written", fault=fault.code, message=fault.message)
+        LINES.warning("rows not written", fault=fault.code, message=fault.message)

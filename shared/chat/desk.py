@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-import structlog
-
 from shared.chat.answering import Answering
 from shared.chat.behind import Behind
 from shared.chat.order import ChatOrder
@@ -16,6 +14,7 @@ from shared.core.faults import Conflict, Fault, OurFault, OverBudget
 from shared.core.ids import RunId, TenantId
 from shared.core.leg import Caching, Servable
 from shared.core.leg import Served as Source
+from shared.core.lines import LINES
 from shared.core.model_spec import ProviderName
 from shared.core.tenant import Limits, Principal
 from shared.guard.fallback import SHORT, when_over_budget
@@ -37,7 +36,6 @@ from shared.runtime.solo import end_abandoned
 
 ABANDONED_AFTER = timedelta(hours=1)
 """Longer than any chat may take, but for one whose reader has stopped reading."""
-_LINES = structlog.get_logger("chatsmart")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,7 @@ class Chat:
                 view = await end_abandoned(tape, self.context(tenant, run, tape[0].actor if tape else ""))
             except (Conflict, OurFault) as fault:
                 # Another sweep was quicker, or the log is away or not whole: the others are ended all the same.
-                _LINES.warning("chat not ended", run=run, fault=fault.code, message=fault.message)
+                LINES.warning("chat not ended", run=run, fault=fault.code, message=fault.message)
                 continue
             await settle(self.ledger, tenant, run, view.cost)
             ended += 1

@@ -8,10 +8,9 @@ from datetime import timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
-import structlog
-
 from shared.core.faults import BadRequest, Conflict, Fault, Forbidden, NotYours
 from shared.core.ids import TenantId
+from shared.core.lines import LINES
 from shared.core.tenant import Principal
 from shared.core.text import sound
 from shared.cutover import address
@@ -35,7 +34,6 @@ KEPT = timedelta(days=30)
 _ROWS = 10_000
 _MODELS = 100
 _SECRET = "cutover.api_key"  # noqa: S105  # the name of a secret, not one
-_LINES = structlog.get_logger("chatsmart")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ class Desk:
         found = found.with_(changed=self.clock.now(), changed_by=principal.actor)
         await self._cutovers.put(found)
         self._known.pop(tenant, None)
-        _LINES.info(
+        LINES.info(
             "cutover set",
             tenant=tenant,
             serve=found.serve_percent,
@@ -123,7 +121,7 @@ class Desk:
         if not await self._cutovers.remove(tenant):
             raise NotYours("No move from another path is set up.")
         self._known.pop(tenant, None)
-        _LINES.info("cutover removed", tenant=tenant, by=principal.actor)
+        LINES.info("cutover removed", tenant=tenant, by=principal.actor)
 
     async def report(self, principal: Principal, hours: int) -> Report:
         """What was seen in the last hours."""

@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import structlog
-
 from shared.core.ids import TenantId
+from shared.core.lines import LINES
 from shared.cutover.captured import Asked, Capture
 from shared.cutover.compare import compared
 from shared.cutover.recorder import Recorder
 from shared.models.catalogue import Catalogue
 
-_LINES = structlog.get_logger("chatsmart")
 AT_ONCE = 16
 """Background requests under way at a time, in this process."""
 WAITING = 48
@@ -102,5 +100,5 @@ class Mirrors:
         if task.cancelled():
             self._recorder.count(tenant, "mirror:abandoned")
         elif (error := task.exception()) is not None:
-            _LINES.error("a mirrored request broke", exc_info=error)
+            LINES.error("a mirrored request broke", exc_info=error)
             self._recorder.count(tenant, "mirror:broke")

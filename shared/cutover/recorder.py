@@ -4,14 +4,12 @@ import asyncio
 from collections import Counter, deque
 from datetime import datetime
 
-import structlog
-
 from shared.core.faults import Fault
 from shared.core.ids import TenantId
+from shared.core.lines import LINES
 from shared.ports.clock import Clock
 from shared.ports.comparisons import Comparison, Comparisons, Count
 
-_LINES = structlog.get_logger("chatsmart")
 _MOST = 2_000
 """Comparisons that wait while the store is away; the oldest go first."""
 
@@ -57,7 +55,7 @@ class Recorder:
         try:
             await self.flush()
         except Fault as fault:
-            _LINES.warning("comparisons lost", fault=fault.code, rows=len(self._rows))
+            LINES.warning("comparisons lost", fault=fault.code, rows=len(self._rows))
 
     def _wake(self) -> None:
         if self._task is None or self._task.done():
@@ -69,5 +67,5 @@ class Recorder:
             try:
                 await self.flush()
             except Fault as fault:
-                _LINES.warning("comparisons wait", fault=fault.code, rows=len(self._rows))
+                LINES.warning("comparisons wait", fault=fault.code, rows=len(self._rows))
                 await asyncio.sleep(self._every * 5)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
-import structlog
 from pydantic import BaseModel
 
 from shared.core.entry import Entry
@@ -15,6 +14,7 @@ from shared.core.event import Event
 from shared.core.faults import Conflict, Diverged, Fault, OurFault, Stopped, Unavailable
 from shared.core.ids import RunId
 from shared.core.leg import Caching, Servable
+from shared.core.lines import LINES
 from shared.core.money import ZERO, Micros
 from shared.core.rules import NO_RULES, Rules
 from shared.core.tenant import Limits, Principal
@@ -51,7 +51,6 @@ FIRST_TOKENS = 1
 _LONG_AGO = timedelta(days=1)
 _HANDING_SECONDS = 5.0
 """A process that is told to end has little time."""
-_LINES = structlog.get_logger("chatsmart")
 SourceFinder = Callable[[Principal, str, RunId], Awaitable[Sequence[Finding]]]
 """Looks a query up for a caller, on behalf of a run."""
 
@@ -173,7 +172,7 @@ class Works:
     def _forget(self, task: asyncio.Task[None]) -> None:
         self.tasks.pop(RunId(task.get_name()), None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _LINES.error("run broke", run=task.get_name(), exc_info=error)
+            LINES.error("run broke", run=task.get_name(), exc_info=error)
 
     async def _see_through(self, document: Document, work: Awaitable[object]) -> None:
         beating = asyncio.create_task(self._beat(document))

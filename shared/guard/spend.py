@@ -4,16 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-import structlog
-
 from shared.core.faults import Unavailable
 from shared.core.ids import RunId, TenantId
 from shared.core.limit import Charge
+from shared.core.lines import LINES
 from shared.core.money import Micros
 from shared.ports.ledger import Ledger
 from shared.runtime.journal import PAUSES, surely
 
-_LINES = structlog.get_logger("chatsmart")
 _GRACE_SECONDS = 10.0
 """How long a process that closes goes on trying to settle; what is left then lapses."""
 
@@ -26,7 +24,7 @@ async def settle(
     try:
         await surely(lambda: ledger.settle(tenant, run, spent, charges))
     except Unavailable:
-        _LINES.error("hold left to expire", run=run, spent_micros=spent)
+        LINES.error("hold left to expire", run=run, spent_micros=spent)
 
 
 class Settlements:
@@ -71,7 +69,7 @@ class Settlements:
                 await self._pause(PAUSES[min(tried, len(PAUSES) - 1)])
                 tried += 1
         except BaseException:
-            _LINES.error("hold left to expire", run=run, spent_micros=spent)
+            LINES.error("hold left to expire", run=run, spent_micros=spent)
             raise
 
     async def _landed(self, tenant: TenantId, run: RunId, spent: Micros, charges: Sequence[Charge]) -> bool:
@@ -93,4 +91,4 @@ class Settlements:
     def _over(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _LINES.error("settlement broke", exc_info=error)
+            LINES.error("settlement broke", exc_info=error)

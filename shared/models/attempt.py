@@ -39,8 +39,8 @@ class Attempt:
     """One request to one model. `read` until it gives None or raises a ProviderFault, then `close`, then `ended`."""
 
     __slots__ = (
-        "_clock", "_crowded", "_deadline", "_limits", "_provider", "_reads", "_sending", "_silence", "_size",
-        "_started", "_waited", "ended_by", "first_at", "number", "reply", "request", "shown", "spec", "usage",
+        "_clock", "_crowded", "_deadline", "_limits", "_provider", "_reads", "_running", "_sending", "_silence",
+        "_size", "_started", "_told", "_waited", "ended_by", "first_at", "number", "reply", "request", "shown", "spec", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -60,8 +60,8 @@ class Attempt:
         self._sending: AbstractAsyncContextManager[Reply] | None = None
         self._reads: Any = None
         self._silence = Silence()
-        self._size = 0
-        self._crowded = False
+        self._size = self._told = 0
+        self._running = self._crowded = False
         self._started = self._waited = clock.monotonic()
         self.reply: Reply | None = None
         self.first_at: float | None = None
@@ -155,13 +155,15 @@ class Attempt:
 
     def _see(self, batch: Batch) -> None:
         """Take note of what comes."""
-        size = self._size
+        size, used = self._size, self.usage
         for chunk in batch:
             if type(chunk) is Text:
                 self.shown = True
                 self._size += len(chunk.text)
             else:
                 self._see_other(chunk)
+        if self.usage is not used:
+            self._told = self._size
         if self.first_at is None:
             if self._size > size or self.shown:
                 self.first_at = self._waited
@@ -181,6 +183,7 @@ class Attempt:
                 self.shown = True
                 self._size += len(chunk.arguments) + len(chunk.name)
             case Used(usage):
+                self._running |= self.usage is not None and usage.output > self.usage.output
                 self.usage = usage
             case Ended():
                 self.ended_by = chunk
@@ -188,9 +191,12 @@ class Attempt:
                 pass
 
     def _counted(self, fault: ProviderFault | None) -> Usage:
-        """The provider's report; where it broke off before one, our estimate of what it had done."""
-        if self.usage is not None and (fault is None or self.usage.output * _CHARS_PER_TOKEN >= self._size):
-            return self.usage
+        """The provider's report; where it broke off before one, our estimate of what it had done. A report that counts
+        along with the text is no less exact where that breaks off."""
+        if self.usage is not None:
+            along = self._running and self._told == self._size
+            if fault is None or along or self.usage.output * _CHARS_PER_TOKEN >= self._size:
+                return self.usage
         if self.reply is None or not (self._size or self.ended_by):
             return Usage(provenance="absent") if self.usage is None else self.usage
         reported = self.usage or Usage(input=len(self.request.body) // _CHARS_PER_TOKEN)

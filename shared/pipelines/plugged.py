@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import structlog
-
 from shared.core.faults import Fault
 from shared.core.ids import RunId, trace_of
+from shared.core.lines import LINES
 from shared.core.tenant import Principal
 from shared.plugins.desk import Desk
 from shared.ports.shelf import Document
@@ -15,7 +14,6 @@ from shared.runtime.course import Finding
 
 FINISHED = "document.finished"
 """The event that an action hears of a document."""
-_LINES = structlog.get_logger("chatsmart")
 
 
 @dataclass(slots=True)
@@ -30,11 +28,11 @@ class Plugged:
         try:
             found = await self.desk.sources(principal.tenant, query, trace_of(run), run, principal.actor)
         except Fault as fault:
-            _LINES.warning("sources not asked", run=run, fault=fault.code, message=fault.message)
+            LINES.warning("sources not asked", run=run, fault=fault.code, message=fault.message)
             return ()
         for ran in found.ran:
             if ran.fault is not None:
-                _LINES.warning("source failed", run=run, plugin=ran.called.plugin, fault=ran.fault.code)
+                LINES.warning("source failed", run=run, plugin=ran.called.plugin, fault=ran.fault.code)
         return tuple(
             Finding(f"{one.plugin}@{one.version}", one.title, one.url, one.text) for one in found.findings
         )
@@ -66,4 +64,4 @@ class Plugged:
                 document.tenant, FINISHED, payload, document.trace, document.id, document.actor
             )
         except Fault as fault:
-            _LINES.warning("actions not told", run=document.id, fault=fault.code, message=fault.message)
+            LINES.warning("actions not told", run=document.id, fault=fault.code, message=fault.message)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-import structlog
 
 from shared.core.chunk import Text
 from shared.core.faults import Fault
 from shared.core.ids import TenantId
 from shared.core.leg import Call
+from shared.core.lines import LINES
 from shared.core.prompt import Message, Prompt
 from shared.core.schema import Schema
 from shared.ports.answers import Stored
@@ -20,7 +20,6 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.near import NearRecord
 from shared.recall.serving import batch_of
 
-_LINES = structlog.get_logger("chatsmart")
 CHECKED = 100
 """One near hit in so many is asked anew as well."""
 _WAITING = 32
@@ -108,7 +107,7 @@ async def _quietly(work: Awaitable[None]) -> None:
     try:
         await work
     except Fault as fault:
-        _LINES.warning("near hit not judged", fault=fault.code, message=fault.message)
+        LINES.warning("near hit not judged", fault=fault.code, message=fault.message)
 
 
 def question(a: str, b: str) -> Prompt:

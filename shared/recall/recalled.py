@@ -6,8 +6,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import structlog
-
 from shared.core.chunk import Text
 from shared.core.faults import Fault, ProviderFault
 from shared.core.ids import SpanId, TraceId
@@ -21,6 +19,7 @@ from shared.core.leg import (
     Servable,
     Spliced,
 )
+from shared.core.lines import LINES
 from shared.core.model_spec import ModelSpec
 from shared.core.money import ZERO
 from shared.ports.answers import Answers, Stored
@@ -38,7 +37,6 @@ _TRIES = 5
 """How often a follower waits for another one's lead before it asks for itself."""
 _TURNS = (LegStarted, LegEnded, Restarted, Spliced, Servable)
 """What comes between reads."""
-_LINES = structlog.get_logger("chatsmart")
 
 
 @dataclass(slots=True)
@@ -102,7 +100,7 @@ class Recalled:
             if row.words and (vector := await self.lookup.vector_behind(row.words)):
                 await self.answers.put(tenant, row, vector, self.lookup.embedder_name)
         except Fault as fault:
-            _LINES.warning("answer not stored", run=found.call.run, fault=fault.code, message=fault.message)
+            LINES.warning("answer not stored", run=found.call.run, fault=fault.code, message=fault.message)
 
     async def _answered(self, call: Call, *, refresh: bool) -> AsyncGenerator[LegItem, None]:
         named = self.naming.named(call)

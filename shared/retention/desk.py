@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import structlog
-
 from shared.core.faults import BadRequest, Conflict, Fault, Forbidden, Gone, NotYours
 from shared.core.ids import RunId, TenantId
+from shared.core.lines import LINES
 from shared.core.rules import DataClass, Rules
 from shared.core.tenant import Limits, Principal
 from shared.core.text import sound
@@ -33,7 +32,6 @@ _LOST = timedelta(days=1)
 """A run without an end that began longer ago than this is over: its process died."""
 _LAST: tuple[DataClass, ...] = ("documents", "bodies")
 """Erased last, in this order: where there are tombstones, all else is gone."""
-_LINES = structlog.get_logger("chatsmart")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ class Retention:
                 except Fault as fault:
                     # The others' data is due all the same.
                     tally.failed += 1
-                    _LINES.warning("tenant not swept", tenant=tenant, fault=fault.code, message=fault.message)
+                    LINES.warning("tenant not swept", tenant=tenant, fault=fault.code, message=fault.message)
             after = page[-1]
         return Swept(tally.figures, tally.tenants, tally.held, tally.failed, over, dry)
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import orjson
-import structlog
 
 from shared.adapters.redis import health_scripts as scripts
 from shared.adapters.redis.connection import RedisConnection, reached
 from shared.adapters.redis.line import Script
 from shared.core.faults import Unavailable
+from shared.core.lines import LINES
 from shared.core.model_spec import ModelSpec
 from shared.models.breaker import RULES, Breaker, Mark, mark_of, scatter
 from shared.models.figures import KEPT, MINUTE, Minutes, counted, tell
@@ -38,7 +38,6 @@ long."""
 _BLANK = orjson.dumps(Breaker())
 _RULES = orjson.dumps(RULES)
 _FIELDS = frozenset(Breaker.__dataclass_fields__)
-_LINES = structlog.get_logger("chatsmart")
 
 
 class _Told(NamedTuple):
@@ -279,7 +278,7 @@ class RedisHealth:
                 self._picture.quarantined = dict(await self._listed(self._kept))
         if self._away:
             self._away = False
-            _LINES.warning("health_shared_again")
+            LINES.warning("health_shared_again")
 
     def _missed(self, batch: _Batch | None, error: Exception) -> None:
         if batch is not None and batch.since < self._clock.monotonic() - _STALE:
@@ -288,7 +287,7 @@ class RedisHealth:
         self._figures_at = "0"
         if not self._away:
             self._away = True
-            _LINES.warning("health_not_shared", error=str(error) or type(error).__name__)
+            LINES.warning("health_not_shared", error=str(error) or type(error).__name__)
 
     def _batch(self) -> _Batch | None:
         """What to send: the batch that was not received, else all that is pending."""

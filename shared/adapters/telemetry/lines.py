@@ -2,12 +2,23 @@
 
 import logging
 import sys
+from functools import partial
 
-import structlog
+from shared.core.lines import LINES
 
 
 def configure(level: str) -> None:
-    """Send structlog's lines to standard error from `level` on (`info`, `warning` …); once, at the start."""
+    """Send the lines to standard error from `level` on (`info`, `warning` …); once, at the start. It takes effect at
+    once where structlog is loaded, else with the first line."""
+    if "structlog" in sys.modules:
+        _configure(level)
+    else:
+        LINES.first(partial(_configure, level))
+
+
+def _configure(level: str) -> None:
+    import structlog
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

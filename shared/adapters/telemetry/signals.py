@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 
 from shared.core.entry import Entry
+from shared.core.lines import LINES
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 15, 30, 60, 120)
 _SYSTEMS = {"gemini": "gcp.gemini", "llama": "vllm"}
@@ -73,7 +73,7 @@ class Signals:
                 self._leg(metrics, entry)
             elif entry.kind == "end":
                 metrics.runs.labels(entry.run.partition("_")[0], entry.finish).inc()
-                _LINES.info(
+                LINES.info(
                     "run over", trace_id=entry.trace, run=entry.run, status=entry.finish, fault=entry.fault
                 )
                 self._span(entry, f"run {entry.run.partition('_')[0]}")
@@ -112,7 +112,7 @@ class Signals:
             model.wrote.inc(entry.usage.output)
         if entry.cost:
             model.cost.inc(entry.cost)
-        _LINES.info(
+        LINES.info(
             "call over",
             trace_id=entry.trace,
             run=entry.run,
@@ -195,6 +195,3 @@ class _Model:
             metrics.duration.labels(*labels),
             metrics.first_token.labels(*labels),
         )
-
-
-_LINES = structlog.get_logger("chatsmart")
