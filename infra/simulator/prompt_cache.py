@@ -37,6 +37,8 @@ class PromptCache:
     def usage(self, ask: Ask, prompt: str, output: int, reasoning: int, key: str) -> Usage:
         """The tokens of this exchange; remembers its prefix for the next. `prompt` is all that the model reads."""
         total = tokens.read(prompt)
+        if ask.extra.get("prompt_ids"):  # what it wrote before counts for as many tokens as it did then
+            total = tokens.read(prompt.removesuffix(ask.prefill)) + tokens.written(ask.prefill)
         if total < _STEP_TOKENS:
             return Usage(total, output, reasoning)
         least = _STEP_TOKENS if ask.model.provider == "llama" else _LEAST_TOKENS

@@ -40,7 +40,8 @@ class Attempt:
 
     __slots__ = (
         "_clock", "_crowded", "_deadline", "_limits", "_provider", "_reads", "_running", "_sending", "_silence",
-        "_size", "_started", "_told", "_waited", "ended_by", "first_at", "number", "reply", "request", "shown", "spec", "usage",
+        "_size", "_started", "_told", "_waited", "ended_by", "first_at", "number", "reply", "request", "shown",
+        "spec", "usage",
     )  # fmt: skip
 
     def __init__(

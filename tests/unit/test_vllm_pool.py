@@ -8,8 +8,9 @@ from shared.adapters.llm import vllm
 from shared.adapters.llm.client import HttpProvider
 from shared.config import Settings
 from shared.core.faults import UnknownModel
+from shared.core.model_spec import ModelSpec
 from shared.core.prompt import ask
-from shared.models.catalogue import EVERY, LLAMA, LLAMA_SMALL, Catalogue, served
+from shared.models.catalogue import EVERY, LLAMA, LLAMA_SMALL, LLAMAS, Catalogue, served
 
 
 def _sent(tenant: str, secret: bytes = b"s", question: str = "Hello.") -> tuple[str, str]:
@@ -46,3 +47,12 @@ def test_what_is_off_or_not_served_has_no_name() -> None:
     assert (small.native, small.continues) == ("llama3.1:8b", False)
     with pytest.raises(UnknownModel, match=r"llama-3\.1-8b"):
         served(EVERY, frozenset(), "llama-9")
+
+
+@pytest.mark.parametrize("spec", LLAMAS, ids=lambda spec: spec.name)
+def test_reading_a_token_costs_no_more_than_writing_it(spec: ModelSpec) -> None:
+    """A cut answer is gone on with by reading what was written: its bill is never above the uncut one's for this."""
+    for price in spec.prices:
+        assert price.input <= price.output
+        assert price.cliff is None
+        assert price.request == 0
