@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import modal
 
 from functions.cloud.fresh import Fresh
+from functions.cloud.loading import loading
 from functions.jobs.schedule import job
 from functions.sizes import JOB, WEB, WEBHOOKS, WORKER
-from shared.config import REQUIRED, Deployment, Settings
+from shared.config import REQUIRED, Deployment, Settings, snapshotting
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -55,7 +56,8 @@ class Web:
     @modal.enter(snap=True)
     def build(self) -> None:
         """Import and build everything; connect to nothing and ask for nothing random."""
-        self.app = Fresh(_web)
+        with loading(late=snapshotting()):
+            self.app = Fresh(_web)
 
     @modal.enter(snap=False)
     def freshen(self) -> None:
@@ -85,7 +87,8 @@ class Webhooks:
     @modal.enter(snap=True)
     def build(self) -> None:
         """Import and build; connect to nothing."""
-        self.app = Fresh(_ingress)
+        with loading(late=False):
+            self.app = Fresh(_ingress)
 
     @modal.enter(snap=False)
     def freshen(self) -> None:

@@ -265,6 +265,13 @@ class Deployment:
         }
 
 
+def snapshotting(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether this container's memory becomes a snapshot, or comes from one: Modal's client (1.6.4) reads the same
+    variable."""
+    env = os.environ if environ is None else environ
+    return env.get("MODAL_ENABLE_SNAP_RESTORE") == "1"
+
+
 def _key_variable(name: str) -> str:
     return f"{name.upper()}_API_KEY"
 
