@@ -6,13 +6,14 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
+from infra.cli.finding import Finding
 from infra.cli.screen import put
 from infra.cli.store_checks import store_checks
+from infra.cli.supabase_checks import supabase_checks
 from infra.cli.target import Server, running
 from infra.cli.trouble import Trouble
 from shared.config import PROVIDERS, BadSettings, Settings, Upstream
@@ -21,16 +22,6 @@ LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 LEAST_FREE = 1 << 30
 """Bytes: a fresh home takes 80 MB, and Postgres stops at a full disk."""
 REACH_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding. `skipped` where there is nothing to look at yet."""
-
-    name: str
-    status: Literal["ok", "failed", "skipped"]
-    found: str
-    advice: str = ""
 
 
 def doctor(*, as_json: bool) -> None:
@@ -50,30 +41,27 @@ def doctor(*, as_json: bool) -> None:
         raise Trouble("" if as_json else f"Wrong: {', '.join(failed)}.")
 
 
-async def _all() -> list[Check]:
+async def _all() -> list[Finding]:
     checks = [python(), packages()]
     try:
         settings = Settings.from_env()
     except BadSettings as fault:
-        return [*checks, Check("settings", "failed", fault.message, "Correct the variable and try again.")]
-    checks.append(Check("settings", "ok", f"{settings.env}, home {settings.home}"))
+        return [*checks, Finding("settings", "failed", fault.message, "Correct the variable and try again.")]
+    checks.append(Finding("settings", "ok", f"{settings.env}, home {settings.home}"))
     server = running(settings.home)
     checks += [disk(settings.home), port(settings, server)]
-    checks += [
-        Check(name, status, found, advice)
-        for name, status, found, advice in await store_checks(settings, server)
-    ]
+    checks += [*await store_checks(settings, server), *await supabase_checks(settings)]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(provider(name, settings.upstreams.get(name))) for name in PROVIDERS]
     return checks + [task.result() for task in tasks]
 
 
-def python() -> Check:
+def python() -> Finding:
     """The interpreter."""
     text = ".".join(map(str, sys.version_info[:3]))
     if tuple(sys.version_info) < (3, 11):
-        return Check("python", "failed", text, "ChatSmart needs 3.11 or newer.")
-    return Check("python", "ok", f"{text} at {sys.executable}")
+        return Finding("python", "failed", text, "ChatSmart needs 3.11 or newer.")
+    return Finding("python", "ok", f"{text} at {sys.executable}")
 
 
 def pinned(lock: str) -> Iterator[tuple[str, str, bool]]:
@@ -82,10 +70,10 @@ def pinned(lock: str) -> Iterator[tuple[str, str, bool]]:
         yield name, wanted, not marker
 
 
-def packages(lock: Path = LOCK) -> Check:
+def packages(lock: Path = LOCK) -> Finding:
     """What is installed against what was tested."""
     if not lock.exists():
-        return Check("packages", "skipped", "no lock beside this installation")
+        return Finding("packages", "skipped", "no lock beside this installation")
     wrong = []
     total = 0
     for name, wanted, everywhere in pinned(lock.read_text("utf-8")):
@@ -98,24 +86,24 @@ def packages(lock: Path = LOCK) -> Check:
             wrong.append(f"{name} {have or 'is missing'} (locked: {wanted})")
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        return Check("packages", "failed", ", ".join(wrong[:3]) + more, "Run `make install`.")
-    return Check("packages", "ok", f"{total} as locked")
+        return Finding("packages", "failed", ", ".join(wrong[:3]) + more, "Run `make install`.")
+    return Finding("packages", "ok", f"{total} as locked")
 
 
-def disk(home: Path) -> Check:
+def disk(home: Path) -> Finding:
     """Room where the data lies or will lie."""
     there = next(folder for folder in (home.resolve(), *home.resolve().parents) if folder.exists())
     free = shutil.disk_usage(there).free
     found = f"{free / (1 << 30):.1f} GiB free at {there}"
     if free < LEAST_FREE:
-        return Check("disk", "failed", found, "Free some, or point CHATSMART_HOME elsewhere.")
-    return Check("disk", "ok", found)
+        return Finding("disk", "failed", found, "Free some, or point CHATSMART_HOME elsewhere.")
+    return Finding("disk", "ok", found)
 
 
-def port(settings: Settings, server: Server | None) -> Check:
+def port(settings: Settings, server: Server | None) -> Finding:
     """Whether `chatsmart up` could serve, or does."""
     if server is not None:
-        return Check("port", "ok", f"serving at {server.url}, process {server.pid}")
+        return Finding("port", "ok", f"serving at {server.url}, process {server.pid}")
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -123,15 +111,15 @@ def port(settings: Settings, server: Server | None) -> Check:
             sock.bind((settings.host, settings.port))
         except OSError as error:
             found = f"{settings.host}:{settings.port}: {error.strerror}"
-            return Check("port", "failed", found, "Take another: CHATSMART_PORT=8001 chatsmart up.")
-    return Check("port", "ok", f"{settings.host}:{settings.port} is free")
+            return Finding("port", "failed", found, "Take another: CHATSMART_PORT=8001 chatsmart up.")
+    return Finding("port", "ok", f"{settings.host}:{settings.port} is free")
 
 
-async def provider(name: str, upstream: Upstream | None) -> Check:
+async def provider(name: str, upstream: Upstream | None) -> Finding:
     """Real or simulated; a real one must answer at its address, with whatever status."""
     label = f"provider {name}"
     if upstream is None:
-        return Check(label, "ok", f"simulated ({name.upper()}_API_KEY is not set)")
+        return Finding(label, "ok", f"simulated ({name.upper()}_API_KEY is not set)")
     import httpx
 
     key = "key set" if upstream.api_key else "no key"
@@ -140,5 +128,5 @@ async def provider(name: str, upstream: Upstream | None) -> Check:
             await client.get(upstream.base_url)
     except httpx.HTTPError as error:
         found = f"{upstream.base_url} does not answer: {str(error) or type(error).__name__}"
-        return Check(label, "failed", found, f"Check {name.upper()}_BASE_URL and the network.")
-    return Check(label, "ok", f"real, {key}, {upstream.base_url} answers")
+        return Finding(label, "failed", found, f"Check {name.upper()}_BASE_URL and the network.")
+    return Finding(label, "ok", f"real, {key}, {upstream.base_url} answers")

@@ -10,7 +10,8 @@ import pytest
 from tests.stores import Addresses
 
 Connection = Any
-LINTS = (Path(__file__).parents[2] / "infra" / "cli" / "queries" / "lints.sql").read_text("utf-8")
+QUERIES = Path(__file__).parents[2] / "infra" / "cli" / "queries"
+LINTS = [(QUERIES / name).read_text("utf-8") for name in ("lints.sql", "lints_storage.sql")]
 TABLE = (
     "create table public.t (tenant_id uuid); "
     "alter table public.t enable row level security, force row level security;"
@@ -26,9 +27,14 @@ async def admin(addresses: Addresses) -> AsyncIterator[Connection]:
     await connection.close()
 
 
+async def warned(admin: Connection) -> list[tuple[str, str]]:
+    """Lint and offender, of both files."""
+    return [(row["lint"], row["name"]) for one in LINTS for row in await admin.fetch(one)]
+
+
 async def test_nothing_of_ours_is_warned_of(admin: Connection) -> None:
     """Not one offence in what the migrations make."""
-    assert [tuple(row) for row in await admin.fetch(LINTS)] == []
+    assert await warned(admin) == []
 
 
 @pytest.mark.parametrize(
@@ -78,7 +84,7 @@ async def test_each_lint_sees_its_offence(admin: Connection, offence: str, lint:
     await transaction.start()
     try:
         await admin.execute(offence)
-        assert lint in {row["lint"] for row in await admin.fetch(LINTS)}
+        assert lint in {found for found, _ in await warned(admin)}
     finally:
         await transaction.rollback()
 

@@ -119,12 +119,4 @@ from policies
 where regexp_replace(
   condition, '\( ?SELECT (public\.)?(current_tenant|auth\.\w+)\(\)( AS \w+)?\)', '', 'gi'
 ) ~* '(current_tenant|auth\.\w+|current_setting)\('
-union all
-select 'a public bucket', id
-from storage.buckets
-where public and id in ('uploads', 'exports')
-union all
-select 'row-level security is off', 'storage.' || c.relname
-from pg_catalog.pg_class as c
-where c.relnamespace = 'storage'::regnamespace and c.relname in ('buckets', 'objects') and not c.relrowsecurity
 order by 1, 2
