@@ -173,10 +173,10 @@ def _hook(hook: Any) -> Finding:
             "token hook", "failed", "app.access_token_hook is not there", "Run `chatsmart migrate`."
         )
     if not hook["auth"]:
-        advice = "Grant supabase_auth_admin usage on schema app and execute on app.access_token_hook(jsonb)."
+        advice = "Give supabase_auth_admin usage of schema app, and execute of app.access_token_hook(jsonb)."
         return Finding("token hook", "failed", "Auth may not call it", advice)
     if hook["others"]:
-        advice = "Revoke execute on app.access_token_hook(jsonb) from them: it tells who is in which tenant."
+        advice = "Take execute of app.access_token_hook(jsonb) from them: it tells who is in which tenant."
         return Finding("token hook", "failed", f"callable by {', '.join(hook['others'])}", advice)
     return Finding("token hook", "ok", "there, for Auth alone (that Auth calls it shows only in a token)")
 
