@@ -9,6 +9,7 @@ LATE = (
     "aiohttp",
     "cryptography.hazmat.primitives.ciphers.aead",
     "shared.adapters.embedding.bert",
+    "shared.guard.redact.stream",
     "structlog",
     "threadpoolctl",
     "tokenizers",

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from infra.cli import filter as lines
-from shared.guard.redact import ALL, Names, StreamRedactor, redact
+from shared.guard.redact.engine import ALL, redact
+from shared.guard.redact.names import Names
+from shared.guard.redact.stream import StreamRedactor
 
 
 def whole(row: Mapping[str, Any]) -> lines.Json:

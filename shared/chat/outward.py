@@ -7,7 +7,7 @@ from shared.chat.order import ChatOrder
 from shared.chat.structured import wanted
 from shared.core.chunk import Citation, Reasoning, Refusal, Text, ToolCallPart, Used
 from shared.core.leg import Piece, Restarted, Spliced
-from shared.guard.redact import Restorer, restore
+from shared.guard.redact.restoring import Restorer, restore
 
 
 class Outward:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from shared.core.rules import OutputRules, Rules
 from shared.guard.output import OutputGuard
-from shared.guard.redact import Names, StreamRedactor
+from shared.guard.redact.names import Names
 
 
 def checking(rules: Rules) -> Callable[[], OutputGuard] | None:
@@ -22,4 +22,6 @@ class _Removed(Names):
 
 
 def _guard(output: OutputRules) -> OutputGuard:
+    from shared.guard.redact.stream import StreamRedactor
+
     return OutputGuard(output, StreamRedactor(output.types, _Removed()) if output.types else None)

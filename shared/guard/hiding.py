@@ -8,8 +8,8 @@ import orjson
 
 from shared.core.prompt import Message, Prompt, Tool, ToolCall
 from shared.core.rules import EVERYTHING, Rules
-from shared.guard.redact import Names, redact, restore
-from shared.guard.redact.names import PLACEHOLDER
+from shared.guard.redact.names import PLACEHOLDER, Names
+from shared.guard.redact.restoring import restore
 from shared.ports.recogniser import Recogniser
 
 
@@ -41,6 +41,8 @@ class Hiding:
         """A text without what is to be hidden."""
         if not (self._types and text):
             return text
+        from shared.guard.redact.engine import redact
+
         found = redact(text, self._types, self._names).text
         return found if self._more is None else self._further(found, self._more)
 
@@ -84,6 +86,8 @@ class Hiding:
     def _holds(self, value: Any) -> bool:
         """Whether there may be something to hide in a JSON value: one look at all of it."""
         text = value if isinstance(value, str) else orjson.dumps(value, default=dict).decode()
+        from shared.guard.redact.engine import redact
+
         return bool(redact(text, self._types, Names()).spans) or (self._more is not None and bool(text))
 
     def json(self, value: Any) -> Any:

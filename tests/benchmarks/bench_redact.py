@@ -8,7 +8,9 @@ import json
 from collections.abc import Callable
 from time import process_time
 
-from shared.guard.redact import ALL, Names, StreamRedactor, find, redact
+from shared.guard.redact.engine import ALL, find, redact
+from shared.guard.redact.names import Names
+from shared.guard.redact.stream import StreamRedactor
 from tests.redact_lines.clean import clean
 from tests.redact_lines.lines import lines
 from tests.unit.test_redact_figures import FIXED, LEAST, covered

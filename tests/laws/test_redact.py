@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.guard.redact import ALL, Names, Restorer, StreamRedactor, find, redact, restore
+from shared.guard.redact.engine import ALL, find, redact
+from shared.guard.redact.names import Names
+from shared.guard.redact.restoring import Restorer, restore
+from shared.guard.redact.stream import StreamRedactor
 from tests.redact_lines.clean import clean
 from tests.redact_lines.lines import lines
 

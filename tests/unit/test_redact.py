@@ -5,7 +5,9 @@ from time import process_time
 
 import pytest
 
-from shared.guard.redact import ALL, Names, Redacted, Restorer, find, redact, restore
+from shared.guard.redact.engine import ALL, Redacted, find, redact
+from shared.guard.redact.names import Names
+from shared.guard.redact.restoring import Restorer, restore
 
 
 def hidden(text: str) -> Redacted:

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from shared.guard.redact import find
+from shared.guard.redact.engine import find
 from shared.guard.redact.national import RULES
 from tests.redact_lines.clean import clean
 from tests.redact_lines.lines import Line, lines

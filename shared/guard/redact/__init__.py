@@ -5,11 +5,6 @@ islands    where anything can stand, and where a stream is sure of it
 recognise  the finds of an island: addresses, secrets, numbers with their checks and the words around them
 engine     find, redact        stream   the same for text that comes in pieces
 names      placeholders        restoring   the way back
+
+The engine is imported where it is used: its tables and patterns take 40 ms of a cold start (design law 13).
 """
-
-from shared.guard.redact.engine import ALL, Redacted, Span, find, redact
-from shared.guard.redact.names import Names
-from shared.guard.redact.restoring import Restorer, restore
-from shared.guard.redact.stream import StreamRedactor
-
-__all__ = ["ALL", "Names", "Redacted", "Restorer", "Span", "StreamRedactor", "find", "redact", "restore"]

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping
 
-from shared.guard.redact.shadow import fold
-
 PLACEHOLDER = re.compile(r"⟦[A-Z][A-Z_]{1,23}_[0-9]{1,6}(?:\.[0-9]{1,4})?⟧")
 """At most 38 code points."""
 _SEPARATORS = re.compile(r"[\s.\-/()]+")
@@ -59,6 +57,8 @@ class Names:
 
 def _same(type_: str, original: str) -> str:
     """What two spellings of one value have in common."""
+    from shared.guard.redact.shadow import fold
+
     plain = fold(original).text
     if type_ in {"SECRET", "JWT", "MARK"}:
         return plain
