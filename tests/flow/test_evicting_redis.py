@@ -57,6 +57,21 @@ async def begun(own: Stores, tenant: TenantId, number: int) -> None:
     await own.log.append([entry(tenant, of=run(number), kind="run", at=at, cost=None)])
 
 
+async def test_what_another_process_settled_is_not_put_back(own: Stores, tenant: TenantId) -> None:
+    """A hold that nobody extends is forgotten when it lapses: the run was gone on with, and settled, elsewhere."""
+    life = timedelta(seconds=1.2)
+    here = RedisLedger(own.redis, SystemClock(), own.log.spent, life, busy_of=own.log.busy)
+    _, there = ledgers(own)
+    await begun(own, tenant, 2)
+    await here.hold(tenant, run(1), Micros(700), month(tenant, CAP))
+    assert await there.settle(tenant, run(1), Micros(0))
+    await asyncio.sleep(2.5)
+    await own.redis.commands.flushall()
+    assert (await figures(there, tenant))[1] == 0
+    await asyncio.sleep(1.5)  # its beat, while holds may be put back
+    assert await own.redis.commands.hlen(f"cs:{{{tenant}}}:ledger:holds") == 0
+
+
 async def test_an_emptied_redis_gets_its_holds_back(own: Stores, tenant: TenantId) -> None:
     """While a process has runs under way no other takes their money: it waits until they are held again."""
     here, there = ledgers(own)

@@ -73,13 +73,15 @@ class RedisLedger:
     ) -> None:
         self._connection = connection
         self._busy_of = busy_of
-        self._open: dict[TenantId, dict[RunId, str]] = {}
-        """The holds that this process made, as the scripts write them."""
+        self._open: dict[TenantId, dict[RunId, tuple[str, float]]] = {}
+        """The holds that this process made, as the scripts write them, and when (monotonic) each lapses: another
+        process may have gone on with the run, and settled it."""
         self._keeper: asyncio.Task[None] | None = None
         self._line = connection.line
         self._clock = clock
         self._spent_of = spent_of
         self._lifetime = str(round(lifetime.total_seconds() * _SECOND))
+        self._seconds = lifetime.total_seconds()
         self._own_time = own_time
         self._asking: dict[tuple[TenantId, str, str], asyncio.Task[_Figure]] = {}
 
@@ -122,6 +124,9 @@ class RedisLedger:
 
     async def extend(self, tenant: TenantId, run: RunId) -> None:
         """See the port."""
+        kept = self._open.get(tenant, {}).get(run)
+        if kept is not None:
+            self._opened(tenant, run, kept[0])
         await self._line.run(_EXTEND, _books(tenant), [self._time(self._clock.now()), run, self._lifetime])
 
     async def balance(self, tenant: TenantId, caps: Sequence[Cap]) -> Sequence[Balance]:
@@ -170,7 +175,7 @@ class RedisLedger:
             told = _told(caps, figures, now, counted)
 
     def _opened(self, tenant: TenantId, run: RunId, line: str) -> None:
-        self._open.setdefault(tenant, {})[run] = line
+        self._open.setdefault(tenant, {})[run] = (line, self._clock.monotonic() + self._seconds)
         if self._keeper is None or self._keeper.done():
             self._keeper = self._connection.beside(self._keep(), "holds kept")
 
@@ -186,9 +191,14 @@ class RedisLedger:
         while self._open:
             await asyncio.sleep(_BEAT)
             for tenant, held in tuple(self._open.items()):
+                now = self._clock.monotonic()
+                for run in [run for run, (_, lapses) in held.items() if lapses <= now]:
+                    self._closed(tenant, run)
                 words = [self._time(self._clock.now()), self._lifetime]
-                for run, line in held.items():
+                for run, (line, _) in held.items():
                     words += (run, line)
+                if not held:
+                    continue
                 with contextlib.suppress(Unavailable):
                     await self._line.run(_RESTORE, _books(tenant), words)
 
