@@ -5,6 +5,7 @@ session (a named statement, a setting, a lock) is not there for whoever left it.
 """
 
 import asyncio
+import ssl
 import struct
 from collections import deque
 from collections.abc import AsyncIterator
@@ -29,9 +30,10 @@ class Server:
 
 
 class Pooler:
-    """`transactions` counts the hand-outs. The address is `dsn`."""
+    """`transactions` counts the hand-outs. The address is `dsn`. Set `password`, and it lets in who knows it."""
 
-    def __init__(self, target: str, size: int) -> None:
+    def __init__(self, target: str, size: int, host: str, tls: ssl.SSLContext | None) -> None:
+        self._host, self._tls, self.password = host, tls, ""
         parts = urlsplit(target)
         self._socket = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
         self._user, self._database = parts.username or "", parts.path.lstrip("/")
@@ -43,7 +45,7 @@ class Pooler:
     @property
     def dsn(self) -> str:
         """For asyncpg."""
-        return f"postgresql://{self._user}@127.0.0.1:{self.port}/{self._database}"
+        return f"postgresql://{self._user}@{self._host}:{self.port}/{self._database}"
 
     async def fill(self) -> None:
         """Connect to the server."""
@@ -82,11 +84,27 @@ class Pooler:
                 return False
             if version != _SSL:
                 break
-            writer.write(b"N")
+            writer.write(b"S" if self._tls else b"N")
+            if self._tls:
+                await writer.start_tls(self._tls)
+        if self.password and not await self._knows(reader, writer):
+            return False
         server = await self.take()
         writer.write(server.greeting)
         await self.give(server)
         return True
+
+    async def _knows(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        writer.write(b"R\0\0\0\x08\0\0\0\x03")
+        _, message = await _message(reader)
+        if message[5:-1].decode() == self.password:
+            return True
+        said = f'SFATAL\0C28P01\0Mpassword authentication failed for user "{self._user}"\0\0'.encode()
+        writer.write(b"E" + struct.pack("!i", 4 + len(said)) + said)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        return False
 
     async def take(self) -> Server:
         """The server connection that has rested longest."""
@@ -195,11 +213,13 @@ async def _asked(server: Server, statement: str) -> list[str]:
 
 
 @asynccontextmanager
-async def pooler(target: str, *, size: int = 2) -> AsyncIterator[Pooler]:
+async def pooler(
+    target: str, *, size: int = 2, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Pooler]:
     """A pooler before the Postgres of an address (over a unix socket, without a password)."""
-    one = Pooler(target, size)
+    one = Pooler(target, size, host, tls)
     await one.fill()
-    server = await asyncio.start_server(one.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(one.serve, host, 0)
     one.port = server.sockets[0].getsockname()[1]
     try:
         yield one

@@ -32,12 +32,12 @@ async def postgres_checks(app: str, admin: str) -> list[Finding]:
         return [Finding("postgres", "failed", said, _unreached(said))]
     found = [Finding("postgres", "ok", f"version {role['version']}"), _role(role), _vector(role)]
     if not local(app):
-        found += [_pooler(app, admin), await _encrypted(app)]
+        found += [pooler_finding(app, admin), await _encrypted(app)]
     return found + await _inside(admin)
 
 
 def _unreached(said: str) -> str:
-    if "password" in said or "role" in said:
+    if "refuses" in said and ("password" in said or "role" in said):
         return "Check user and password in DATABASE_URL: `chatsmart migrate` gives chatsmart_app the one that is there."
     return "Check DATABASE_URL, or restart `chatsmart up`."
 
@@ -70,7 +70,7 @@ def _vector(role: Any) -> Finding:
     return Finding("vector", "ok", f"pgvector {role['vector']}")
 
 
-def _pooler(app: str, admin: str) -> Finding:
+def pooler_finding(app: str, admin: str) -> Finding:
     """The port against what works there: the app keeps nothing in a session, the administrator does."""
     if admin and pooled(admin):
         advice = "Name port 5432 in DATABASE_ADMIN_URL: migrations and deploys hold locks in a session."

@@ -93,7 +93,7 @@ async def _health(client: "httpx.AsyncClient", settings: Settings) -> str:
         # a gateway stands before Auth; what the key says of itself may tell why
         why = _wrong_key(settings) or f"answers {answer.status_code}"
         raise _Wrong(f"the project refuses SUPABASE_SERVICE_KEY: {why}", _KEY)
-    said = _json(answer, "Auth")
+    said = _json(answer, "Auth") if answer.status_code != 404 else {}
     if not isinstance(said, dict) or "version" not in said:
         raise _Wrong("what answers is not Supabase Auth", "Check SUPABASE_URL.")
     return f"Auth {said['version']} at {urlsplit(str(client.base_url)).netloc}"

@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from infra.cli.finding import Finding
-from infra.cli.postgres_checks import postgres_checks
+from infra.cli.postgres_checks import pooler_finding, postgres_checks
 from infra.migrate import found as files
 from shared.adapters.clock import RandomIds
 from tests.postgres_pooler import pooler
+from tests.redis_relay import certified
 from tests.stores import TEMPLATE, Addresses
 
 
@@ -170,3 +172,50 @@ async def test_it_works_through_a_pooler_of_transactions(own: Own) -> None:
         spoilt = await named(door.dsn, "postgresql://postgres@127.0.0.1:6543/d")
         assert spoilt["pooler"].status == "failed"
         assert "5432" in spoilt["pooler"].advice
+
+
+async def test_a_wrong_password_is_told_with_where_it_comes_from(own: Own) -> None:
+    """Neither the right one nor the wrong one is shown."""
+    async with pooler(own.app) as door:
+        door.password = "right-hunter2"
+        found = await named(door.dsn.replace("@", ":wrong-hunter2@"), own.admin)
+        assert list(found) == ["postgres"]
+        assert "password authentication failed" in found["postgres"].found
+        assert "chatsmart migrate" in found["postgres"].advice
+        assert "hunter2" not in f"{found}"
+        assert (await named(door.dsn.replace("@", ":right-hunter2@"), ""))["role"].status == "ok"
+
+
+async def test_another_machine_that_speaks_no_tls_is_told(own: Own, tmp_path: Path) -> None:
+    """Passwords and documents would travel in the open. Where it is spoken, the address should insist on it."""
+    async with pooler(own.app, host="127.0.0.2") as door:
+        assert (await named(door.dsn, ""))["tls"].status == "failed"
+    _, context = certified(tmp_path / "certificates")
+    async with pooler(own.app, host="127.0.0.2", tls=context) as door:
+        spoken = (await named(door.dsn, ""))["tls"]
+        assert (spoken.status, spoken.found) == ("ok", "spoken, not insisted on (sslmode=prefer)")
+        assert "sslmode=require" in spoken.advice
+        insisted = (await named(f"{door.dsn}?sslmode=require", ""))["tls"]
+        assert (insisted.status, insisted.found) == ("ok", "sslmode=require")
+
+
+POOLED = "postgresql://chatsmart_app.ref:x@aws-0-eu-central-1.pooler.supabase.com:"
+DIRECT = "postgresql://postgres:x@db.ref.supabase.co:5432/postgres"
+
+
+@pytest.mark.parametrize(
+    ("app", "admin", "status", "said"),
+    [
+        (POOLED + "6543/postgres", DIRECT, "ok", "of transactions"),
+        (POOLED + "6543/postgres", POOLED + "5432/postgres", "ok", "of transactions"),
+        (POOLED + "5432/postgres", DIRECT, "failed", "of sessions"),
+        (POOLED + "6543/postgres", POOLED + "6543/postgres", "failed", "DATABASE_ADMIN_URL"),
+        (DIRECT, DIRECT, "ok", "own address"),
+    ],
+)
+def test_each_address_is_at_the_port_that_works_for_it(app: str, admin: str, status: str, said: str) -> None:
+    """The app's at the pooler of transactions, the administrator's at one that keeps its session."""
+    found = pooler_finding(app, admin)
+    assert found.status == status
+    assert said in found.found
+    assert bool(found.advice) is (status == "failed" or app == DIRECT)

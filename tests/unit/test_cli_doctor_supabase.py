@@ -116,6 +116,7 @@ async def test_a_project_that_does_not_answer_is_told_once() -> None:
     [
         ("GET /auth/v1/health", problem(401, "no"), "auth", "refuses SUPABASE_SERVICE_KEY"),
         ("GET /auth/v1/health", as_json({"hello": "there"}), "auth", "not Supabase Auth"),
+        ("GET /auth/v1/health", problem(404, "what?"), "auth", "not Supabase Auth"),
         ("GET /auth/v1/health", problem(503, "away"), "auth", "answers 503"),
         (
             "GET /auth/v1/settings",
