@@ -309,7 +309,8 @@ def _stores(
     ground: _Ground, log: PostgresLog, keys: PostgresKeys, recalled: Recalled, plugged: Plugged
 ) -> Stores:
     settings, database, telemetry = ground.settings, ground.database, ground.telemetry
-    changed = settings.prices or settings.regions or settings.off
+    llama = settings.llama_native or settings.llama_model != Settings.llama_model
+    changed = settings.prices or settings.regions or settings.off or llama
     return Stores(
         registry=_priced(PIPELINES, ground.catalogue) if changed else PIPELINES,
         shelf=ObservedShelf(PostgresShelf(database), telemetry),

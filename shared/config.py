@@ -82,8 +82,8 @@ class Settings:
     llama_model: str = "llama-3.3-70b"
     """The catalogue's name of the one model that the Llama tier serves."""
     llama_native: str = ""
-    """What that model is called at LLAMA_BASE_URL; empty: as the catalogue says. A name of its own is taken for that of
-    another server than vLLM (Ollama, llama.cpp), which continues no unfinished message."""
+    """What that model is called at LLAMA_BASE_URL; empty: as the catalogue says. A server with a name of its own for it
+    is taken for another than vLLM (Ollama, llama.cpp): it is told plain OpenAI fields only."""
     stripe_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     """What Stripe signs its events with, newest first; none: its webhooks are not taken."""
     otlp_endpoint: str = ""

@@ -84,6 +84,7 @@ _MODELS = (
         request_fees={"low": 0.005, "medium": 0.008, "high": 0.012},
     ),
     Model("meta-llama/Llama-3.3-70B-Instruct", "llama", 131_072, 131_072, sampling=True),
+    Model("meta-llama/Llama-3.1-8B-Instruct", "llama", 131_072, 131_072, sampling=True),
 )
 
 _BY_ID = {(model.provider, model.id): model for model in _MODELS}

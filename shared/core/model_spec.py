@@ -10,7 +10,9 @@ from typing import Literal, NamedTuple
 from shared.core.money import Micros, from_usd
 from shared.core.usage import Usage
 
-WireName = Literal["openai-chat", "openai-responses", "anthropic", "gemini", "perplexity", "vllm"]
+WireName = Literal[
+    "openai-chat", "openai-plain", "openai-responses", "anthropic", "gemini", "perplexity", "vllm"
+]  # fmt: skip
 ProviderName = Literal["openai", "anthropic", "gemini", "perplexity", "llama"]
 POOL: ProviderName = "llama"
 """The tier that runs on our own machines: it may be asleep, make way for a deploy, and tells how long its queue is."""

@@ -224,7 +224,7 @@ def served(
     """Those of the models that can be asked: none of a provider that is off, and of the Llama tier the model `llama`
     alone, under the name `native` where the server has one of its own. Raises UnknownModel for no model of the tier.
 
-    A server with its own names may be another than vLLM, which would answer anew instead of continuing a message: it is
+    A server that calls it by a name of its own is not taken for vLLM: it is told nothing that only vLLM knows, and
     asked in words to go on."""
     if llama not in {spec.name for spec in LLAMAS}:
         raise UnknownModel(
@@ -235,8 +235,12 @@ def served(
         if spec.provider in off or (spec.provider == LLAMA.provider and spec.name != llama):
             continue
         renamed = native and spec.name == llama and native != spec.native
-        found.append(replace(spec, native=native, continues=False) if renamed else spec)
+        found.append(_elsewhere(spec, native) if renamed else spec)
     return tuple(found)
+
+
+def _elsewhere(spec: ModelSpec, native: str) -> ModelSpec:
+    return replace(spec, native=native, wire="openai-plain", continues=False, resume=False)
 
 
 _NEEDS = {

@@ -239,7 +239,10 @@ async def test_models_are_listed(running: Bench) -> None:
         with pytest.raises(openai.NotFoundError):
             await client.models.retrieve("gpt-0")
     async with _client(running, "llama") as client:
-        assert [model.id async for model in client.models.list()] == [MODELS["llama"]]
+        assert [model.id async for model in client.models.list()] == [
+            MODELS["llama"],
+            "meta-llama/Llama-3.1-8B-Instruct",
+        ]
 
 
 @pytest.mark.parametrize(

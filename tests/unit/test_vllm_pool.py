@@ -44,7 +44,9 @@ def test_what_is_off_or_not_served_has_no_name() -> None:
     (small,) = [
         one for one in served(EVERY, frozenset(), LLAMA_SMALL.name, "llama3.1:8b") if one.provider == "llama"
     ]
-    assert (small.native, small.continues) == ("llama3.1:8b", False)
+    assert (small.native, small.wire, small.continues, small.resume) == (
+        "llama3.1:8b", "openai-plain", False, False,
+    )  # fmt: skip
     with pytest.raises(UnknownModel, match=r"llama-3\.1-8b"):
         served(EVERY, frozenset(), "llama-9")
 

@@ -10,7 +10,7 @@ Sources: vllm/entrypoints/openai protocol; runs of vLLM 0.32 (docs/adapter-kit.m
   gone on with to the letter, at `/completions`; from its words it is not, for they may be cut into other tokens.
 - Told to end, the server cuts what it writes with finish_reason `abort` and `[DONE]`: no end of an answer.
 - What the prefix cache holds is shared between requests of one `cache_salt` only.
-- Fields that another server of this format does not know (Ollama, llama.cpp) it ignores; it gives no tokens then.
+- Only for vLLM itself: what other servers of this format do with its fields is theirs to say (`openai_plain.py`).
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,7 @@
 """The conformance suite on every wire, with short replies written after the providers' own."""
 
 import json
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from shared.adapters.llm.wires import WIRES
@@ -84,6 +85,14 @@ class TestVllm(Conformance):
 
     wire = WIRES["vllm"]
     spec: ClassVar[ModelSpec] = LLAMA
+    examples = (*CHAT_TEXT, CHAT_CALL)
+
+
+class TestOpenAIPlain(Conformance):
+    """Chat completions of whoever is not vLLM."""
+
+    wire = WIRES["openai-plain"]
+    spec: ClassVar[ModelSpec] = replace(LLAMA, wire="openai-plain", continues=False)
     examples = (*CHAT_TEXT, CHAT_CALL)
 
 
