@@ -79,11 +79,13 @@ def pooler_finding(app: str, admin: str) -> Finding:
         )
     if pooled(app):
         return Finding("pooler", "ok", "of transactions (port 6543), and no prepared statement is kept")
-    if not may_keep_statements(app):
+    if (urlsplit(app).hostname or "").endswith(".pooler.supabase.com"):
         advice = (
             "Name port 6543 in DATABASE_URL: else each container holds the few connections of the pooler."
         )
         return Finding("pooler", "failed", "DATABASE_URL is a pooler of sessions (port 5432)", advice)
+    if not may_keep_statements(app):
+        return Finding("pooler", "ok", "one is named, and no prepared statement is kept")
     if (urlsplit(app).hostname or "").endswith(".supabase.co"):
         advice = "For containers that come and go take the pooler's address, port 6543: this one is IPv6 only, and few."
         return Finding("pooler", "ok", "none: the database's own address", advice)

@@ -210,6 +210,7 @@ DIRECT = "postgresql://postgres:x@db.ref.supabase.co:5432/postgres"
         (POOLED + "6543/postgres", POOLED + "5432/postgres", "ok", "of transactions"),
         (POOLED + "5432/postgres", DIRECT, "failed", "of sessions"),
         (POOLED + "6543/postgres", POOLED + "6543/postgres", "failed", "DATABASE_ADMIN_URL"),
+        ("postgresql://u@10.0.0.1:6432/d", DIRECT, "ok", "no prepared statement is kept"),
         (DIRECT, DIRECT, "ok", "own address"),
     ],
 )
