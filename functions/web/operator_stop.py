@@ -1,5 +1,6 @@
 """The kill switch: everything that costs money, or the tier of our own, stopped at once and let go on."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import APIRouter
@@ -22,6 +23,8 @@ router = APIRouter(tags=["operator"])
 _POOL = "Llama"
 """What the pool is called where it is deployed (`gpu/app.py`)."""
 _LEAST = 1
+_SAID = "stopped: "
+"""How the reason of a model begins that is out because its tier is stopped."""
 _LONGEST = 200
 _HISTORY = 50
 
@@ -56,8 +59,9 @@ async def stopped(request: Request, operator: Operator) -> Response:
     stop = Stop(scope, reason, operator.actor, services.clock.now(), ceiling)
     await services.stops.stop(stop)
     if scope == "llama":
-        await services.health.quarantine(_ours(services), f"stopped: {reason}")
         await _bound(services, Bounds(0, _LEAST, 0))
+        with suppress(Unavailable):  # it is stopped without this; whoever looks at the models sees why
+            await services.health.quarantine(await _ours(services, stopped=False), f"{_SAID}{reason}")
     return Json(_row(stop))
 
 
@@ -66,11 +70,13 @@ async def resumed(request: Request, operator: Operator, scope: str = "all") -> R
     """Let it go on; what was not stopped stays as it is."""
     services, chosen = engine(request), _scope(scope)
     was = (await services.stops.standing()).get(chosen)
-    await services.stops.resume(chosen, operator.actor, services.clock.now())
     if chosen == "llama" and was is not None:
-        await services.health.quarantine(_ours(services), None)
+        # Before the switch: what fails on the way is asked for again, and the record still says how large the pool was.
+        await services.health.quarantine(await _ours(services, stopped=True), None)
         if was.ceiling is not None:
-            await _bound(services, Bounds(maximum=was.ceiling))
+            with suppress(NotYours, Conflict):
+                await services.capacity.bound(_POOL, Bounds(maximum=was.ceiling))
+    await services.stops.resume(chosen, operator.actor, services.clock.now())
     return Response(status_code=204)
 
 
@@ -80,8 +86,13 @@ def _scope(value: Any) -> Scope:
     return cast(Scope, value)
 
 
-def _ours(services: "Services") -> list[str]:
-    return [spec.name for spec in services.catalogue.models() if spec.provider == "llama"]
+async def _ours(services: "Services", *, stopped: bool) -> list[str]:
+    """Our own models: those that are out because they were stopped, or those that are not out for a reason of their
+    own, which a stop must neither replace nor end. Raises Unavailable."""
+    table = await services.health.table()
+    names = [spec.name for spec in services.catalogue.models() if spec.provider == "llama"]
+    out = {name: row.why for name, row in table.items() if row.state == "quarantined"}
+    return [name for name in names if out.get(name, "" if stopped else _SAID).startswith(_SAID)]
 
 
 async def _ceiling(services: "Services") -> int | None:

@@ -133,6 +133,30 @@ async def test_a_platform_that_is_away_does_not_keep_the_tier_running(
     assert (await room(engine, "Llama")).maximum == 3
 
 
+async def test_a_model_that_was_out_before_stays_out(engine: Operated, client: httpx.AsyncClient) -> None:
+    """Its reason is its own: a stop of the whole tier neither replaces nor ends it."""
+    ours = [spec.name for spec in engine.catalogue.models() if spec.provider == "llama"]
+    await engine.health.quarantine(ours[:1], "garbled answers")
+    assert (await client.put(STOP, json=LLAMA)).status_code == 200
+    assert (await engine.health.table())[ours[0]].why == "garbled answers"
+    assert (await client.delete(STOP, params={"scope": "llama"})).status_code == 204
+    table = await engine.health.table()
+    assert [name for name in ours if name in table and table[name].state == "quarantined"] == ours[:1]
+
+
+async def test_what_could_not_go_on_can_be_asked_for_again(
+    engine: Operated, client: httpx.AsyncClient
+) -> None:
+    """While the pool can't be given its containers back the stop stands, and with it the number of them."""
+    assert (await client.put(STOP, json=LLAMA)).status_code == 200
+    engine.capacity.away = True
+    assert (await client.delete(STOP, params={"scope": "llama"})).status_code == 503
+    assert set(await engine.stops.standing()) == {"llama"}
+    engine.capacity.away = False
+    assert (await client.delete(STOP, params={"scope": "llama"})).status_code == 204
+    assert (await room(engine, "Llama")).maximum == 4
+
+
 async def test_a_scope_that_is_none_is_refused(client: httpx.AsyncClient) -> None:
     """Letting the wrong thing go on must not pass for done."""
     assert (await client.delete(STOP, params={"scope": "some"})).status_code == 400
