@@ -57,6 +57,26 @@ async def begun(own: Stores, tenant: TenantId, number: int) -> None:
     await own.log.append([entry(tenant, of=run(number), kind="run", at=at, cost=None)])
 
 
+async def test_a_redis_that_keeps_losing_the_books_is_as_good_as_away(own: Stores, tenant: TenantId) -> None:
+    """Nothing is held on it, and whoever asks hears so instead of waiting for ever."""
+    here, _ = ledgers(own)
+    await begun(own, tenant, 2)
+
+    async def losing() -> None:
+        while True:
+            await own.redis.commands.delete(f"cs:{{{tenant}}}:ledger:spent")
+            await asyncio.sleep(0.02)
+
+    task = asyncio.create_task(losing())
+    try:
+        async with asyncio.timeout(20):
+            with pytest.raises(Unavailable, match="loses"):
+                await here.hold(tenant, run(1), Micros(1), month(tenant, CAP))
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+
+
 async def test_what_another_process_settled_is_not_put_back(own: Stores, tenant: TenantId) -> None:
     """A hold that nobody extends is forgotten when it lapses: the run was gone on with, and settled, elsewhere."""
     life = timedelta(seconds=1.2)

@@ -33,6 +33,8 @@ _BEAT = 1.0
 """Seconds between two looks whether holds of this process were lost: thrice before others may hold again."""
 _LOOK = 0.05
 """Seconds between two questions whether others may hold again."""
+_PATIENCE = 8.0
+"""Seconds after which a Redis that loses the books again and again is as good as away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,11 @@ class RedisLedger:
         figures = [_UNASKED] * len(caps)
         counted = script is _BALANCE
         told = _unasked(tuple(caps), period_of("day", now), counted)
+        until = self._clock.monotonic() + _PATIENCE
         while True:
             words = (await self._line.run(script, keys, [*head, *told, *tail])).split()
+            if words[0] in ("fresh", "wait") and self._clock.monotonic() >= until:
+                raise Unavailable("Redis loses what it is told: nothing can be held. Give it more memory.")
             if words[0] == "fresh":
                 if self._busy_of is None or not await self._busy_of(
                     tenant, now, RunId(head[1] if len(head) > 1 else "")
