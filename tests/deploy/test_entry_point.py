@@ -124,6 +124,18 @@ async def test_a_snapshot_holds_no_connection(house: Deployed) -> None:
         assert "Traceback" not in web.log, web.log
 
 
+async def test_a_snapshot_holds_what_requests_load_late(house: Deployed) -> None:
+    """What a plain start leaves to the first chat is in the snapshot, and in no start without one."""
+    async with house.container("Web.*", snapshot=True) as web, house.container("Web.*") as plain:
+        await web.frozen()
+        await plain.request("GET", "/healthz").answer()
+        assert late(web.process.pid) == {"numpy", "tokenizers"}
+        assert late(plain.process.pid) == set()
+        asked = house.post(web, HELLO)
+        web.wake()
+        assert (await asked.answer()).status == 200, web.log
+
+
 async def test_what_changed_since_the_snapshot_counts(house: Deployed) -> None:
     """A secret that was changed after the snapshot was taken is read anew when it is restored."""
     async with house.container(
@@ -201,6 +213,12 @@ async def test_a_container_has_only_what_was_mounted(house: Deployed) -> None:
             await worker.call()
         there = {path.name for path in (worker.tree / "root").iterdir()}
         assert there == {"functions", "shared"}
+
+
+def late(pid: int) -> set[str]:
+    """The packages, of those which are not needed to be ready, whose compiled parts a process holds."""
+    files = {part for one in psutil.Process(pid).memory_maps() for part in Path(one.path).parts}
+    return files & {"numpy", "tokenizers"}
 
 
 async def closed(pid: int) -> None:

@@ -6,7 +6,7 @@ differ. A line belongs here only where nobody would answer the two otherwise.
 
 # ruff: noqa: E501  # a rule stands on one line
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 _ATOM = re.compile('[`"\u27e6\n].*', re.S)
 _HELD = "\ue000"
@@ -108,8 +108,13 @@ _TWINS = dict(
     reply=answer quicker=faster swiftly=quickly frequently=often ideas=suggestions tips=pointers Earth=earth""".split()
 )
 """Words for words: one to one, and only where swapping them changes no question that makes sense both ways."""
-_RULES = [(re.compile(pattern), into) for pattern, into in _OPENERS]
-_ANYWHERE = [(re.compile(rf"(?<= )(?:{pattern})(?= )"), into) for pattern, into in _PHRASES]
+
+
+@cache
+def _rules() -> tuple[list[tuple[re.Pattern[str], str]], list[tuple[re.Pattern[str], str]]]:
+    """What is put through anywhere, and what opens a wish. Compiled for the first wish, not for a cold start."""
+    anywhere = [(re.compile(rf"(?<= )(?:{pattern})(?= )"), into) for pattern, into in _PHRASES]
+    return anywhere, [(re.compile(pattern), into) for pattern, into in _OPENERS]
 
 
 @lru_cache(maxsize=1024)
@@ -124,9 +129,10 @@ def plainly(found: tuple[str, ...]) -> tuple[str, ...]:
         else:
             parts.append(token)
     text = f" {' '.join(parts)} "
-    for pattern, into in _ANYWHERE:
+    anywhere, opening = _rules()
+    for pattern, into in anywhere:
         text = pattern.sub(into, text)
-    for pattern, into in _RULES:
+    for pattern, into in opening:
         text = re.sub(" +", " ", pattern.sub(into, text, count=1))
     words = [_TWINS.get(word, word) for word in text.split(" ") if word]
     words = ["a" if word == "an" else word for word in words]
