@@ -30,10 +30,12 @@ class Server:
 
 
 class Pooler:
-    """`transactions` counts the hand-outs. The address is `dsn`. Set `password`, and it lets in who knows it."""
+    """`transactions` counts the hand-outs. The address is `dsn`. Set `password`, and it lets in who knows it.
+    `cut` ends a client's connection at a message that holds it: before the server has it, or (`late`) after."""
 
     def __init__(self, target: str, size: int, host: str, tls: ssl.SSLContext | None) -> None:
         self._host, self._tls, self.password = host, tls, ""
+        self.cut, self.late = b"", False
         parts = urlsplit(target)
         self._socket = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
         self._user, self._database = parts.username or "", parts.path.lstrip("/")
@@ -168,6 +170,11 @@ class _Client:
                     self._server = await self._pooler.take()
                     self._pooler.transactions += 1
                     self._back = asyncio.create_task(self._answers(self._server))
+                if self._pooler.cut and self._pooler.cut in message:
+                    self._writer.transport.abort()
+                    if self._pooler.late:
+                        self._server.writer.write(message)
+                    return
                 self._server.open = kind not in _ROUND_ENDS
                 self._server.owed += not self._server.open
                 self._server.writer.write(message)

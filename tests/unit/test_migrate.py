@@ -12,6 +12,7 @@ from shared.adapters.clock import RandomIds
 from shared.adapters.postgres.address import pooled
 from shared.adapters.postgres.database import Database
 from shared.core.faults import OurFault
+from tests.postgres_pooler import pooler
 from tests.stores import Addresses
 
 ONE = "20260101000001_one.sql"
@@ -244,6 +245,20 @@ async def test_a_database_that_goes_away_half_way_is_told_with_what_is_applied(
     )
     (files / TWO).write_text("alter table one add m int;")
     assert await migrate(empty, folder=files) == [TWO, THREE]
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_file_whose_end_is_not_known_is_told_so(empty: str, files: Path, late: bool) -> None:
+    """The connection is lost as it commits: only the next run can tell, and applies it once either way."""
+    (files / ONE).write_text("create table one (n int); insert into one values (1);")
+    (files / TWO).unlink()
+    async with pooler(empty) as door:
+        door.cut, door.late = b"COMMIT", late
+        with pytest.raises(Interrupted, match=f"{ONE} was being committed: whether it is applied"):
+            await migrate(door.dsn, folder=files)
+        door.cut = b""
+        assert await migrate(door.dsn, folder=files) == ([] if late else [ONE])
+    assert await ask(empty, "select n from one") == [(1,)]
 
 
 async def test_who_waits_for_another_migrator_says_so_and_gives_up(empty: str, files: Path) -> None:
