@@ -12,7 +12,7 @@ from shared.config import BadSettings, Settings
 from shared.core.faults import UnknownModel
 from shared.core.model_spec import FOREVER, USUAL, ModelSpec, Price
 from shared.core.usage import Usage
-from shared.models.catalogue import MODELS, Catalogue
+from shared.models.catalogue import EVERY, Catalogue
 from shared.models.prices import BadPrices, overridden
 
 _NAMES = {
@@ -41,7 +41,7 @@ def current_catalogue() -> Catalogue:
     """The models at the prices that hold here. Raises Trouble for a price file that can't be used."""
     try:
         path = Settings.from_env().prices
-        return Catalogue(MODELS if path is None else overridden(MODELS, path))
+        return Catalogue(EVERY if path is None else overridden(EVERY, path))
     except (BadPrices, BadSettings) as error:
         raise Trouble(str(error)) from None
 

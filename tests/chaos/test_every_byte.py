@@ -52,6 +52,14 @@ async def whole(spec: ModelSpec, prompt: Prompt = PROMPT, fault: Fault | None = 
     return indoors.body(indoors.prepare(spec, prompt, stream=True, request_id=""), fault)[1]
 
 
+def edges(body: bytes, stride: int) -> list[int]:
+    """Places to cut at: before, within and after each end of an event, within each letter of several bytes, and every
+    so many bytes of all the rest."""
+    ends = {at for found in re.finditer(rb"\n\n", body) for at in range(found.start(), found.end() + 1)}
+    letters = {at for at, byte in enumerate(body) if byte >= 0x80}
+    return sorted({*range(0, len(body), stride), *ends, *letters} - {len(body)})
+
+
 @pytest.mark.parametrize("spec", ONE_EACH, ids=lambda spec: spec.wire)
 @pytest.mark.parametrize("split", [at_once, by_event])
 async def test_another_provider_goes_on(spec: ModelSpec, split: Split) -> None:
@@ -104,7 +112,7 @@ async def test_vllm_goes_on_from_its_own_tokens(split: Split) -> None:
     body = await whole(spec)
     indoors = Indoors(split=split)
     joins: list[str] = []
-    for at in range(0, len(body), 1 if split is at_once else 29):
+    for at in edges(body, 5) if split is at_once else range(0, len(body), 29):
         got = await told(indoors.again(at), PROMPT, spec, HAIKU)
         assert (got.text, got.restarts, got.fault) == (CANONICAL, 0, None), (at, got.joins)
         joins += got.joins

@@ -132,6 +132,7 @@ def test_the_book_is_readable(capsys: pytest.CaptureFixture[str]) -> None:
     """A line a model, with what to look out for."""
     price.listed("2026-11-21", as_json=False)
     out = capsys.readouterr().out
-    assert len(out.splitlines()) == 14
+    assert len(out.splitlines()) == 15
+    assert "llama-3.1-8b" in out
     assert "over 100000 tokens of input: 5x in, 5x out" in out
     assert "until 2026-12-01" in out
