@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.core.faults import Stopped
-from shared.core.leg import Call, LegEnded, LegItem
+from shared.core.leg import Call, LegEnded, LegItem, LegStarted
 from shared.ports.models import Models
 from shared.ports.stops import Scope, Stop, Stops
 
@@ -51,7 +51,7 @@ class Stoppable:
 
 
 class _Asking(AsyncGenerator[LegItem, None]):
-    """A stream that asks at its first piece whether it may; after that it is out of the pieces' way."""
+    """A stream that asks before each leg whether it may: a leg is told before it is sent."""
 
     __slots__ = ("_call", "_closed", "_door", "_source")
 
@@ -61,7 +61,7 @@ class _Asking(AsyncGenerator[LegItem, None]):
         self._closed = False
 
     def __anext__(self) -> Any:
-        return self._first() if self._source is None else self._source.__anext__()
+        return self._first() if self._source is None else self._next(self._source)
 
     async def _first(self) -> LegItem:
         if self._closed:
@@ -69,6 +69,17 @@ class _Asking(AsyncGenerator[LegItem, None]):
         call = await self._door.allowed(self._call)
         self._source = self._door.models.stream(call)
         return await anext(self._source)
+
+    async def _next(self, source: AsyncGenerator[LegItem, None]) -> LegItem:
+        item = await anext(source)
+        if type(item) is LegStarted:
+            fault = refused(await self._door.stops.standing())
+            if fault is not None:
+                await source.aclose()
+                # The leg that nobody heard of has nothing to tell; those before it were told.
+                self._door.models.partials(self._call)
+                raise fault
+        return item
 
     async def asend(self, value: None) -> LegItem:
         """The next piece."""
