@@ -105,6 +105,12 @@ async def at_stores(journey: Journey) -> str:
             code=2,
         )
     version = await stores.postgres("DATABASE_ADMIN_URL", admin)
+    if (whose := await stores.environment(admin)) not in ("", journey.order.env):
+        raise Stopped(
+            f"The database that {journey.order.path} names is that of {whose}, and --env says {journey.order.env}: "
+            "one of them is wrong.",
+            code=2,
+        )
     await stores.postgres("DATABASE_URL", file.get("DATABASE_URL", ""), login=False)
     redis = await stores.redis(file.get("REDIS_URL", ""))
     if not journey.lock.held:

@@ -12,6 +12,8 @@ from infra.deploying.stopped import Stopped
 _LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 _SINGLE = re.compile(r"'(?P<inner>[^']*)'\s*(?:#.*)?")
 _DOUBLE = re.compile(r'"(?P<inner>(?:[^"\\]|\\.)*)"\s*(?:#.*)?')
+_EXPANDED = re.compile(r"(?<!\\)[$`]")
+"""What means one thing to us and another to a shell that reads the file."""
 _ESCAPES: Mapping[str, str] = {"n": "\n", '"': '"', "\\": "\\", "$": "$"}
 
 
@@ -40,6 +42,12 @@ def parsed(text: str, name: str) -> Mapping[str, str]:
         if not line or line.startswith("#"):
             continue
         match = _LINE.fullmatch(line)
+        if match is not None and _expands(match["value"]):
+            raise Stopped(
+                f"{name}, line {number}: a shell would expand the $ or ` in {match['name']}: put the value in single "
+                "quotes.",
+                code=2,
+            )
         value = None if match is None else _value(match["value"])
         if match is None or value is None:
             raise Stopped(f"{name}, line {number}: this is no NAME=VALUE.", code=2)
@@ -56,6 +64,13 @@ def _value(text: str) -> str | None:
         match = _DOUBLE.fullmatch(text)
         return None if match is None else re.sub(r"\\(.)", _unescaped, match["inner"])
     return re.split(r"\s#", f" {text}", maxsplit=1)[0].strip()
+
+
+def _expands(text: str) -> bool:
+    if text.startswith("'"):
+        return False
+    quoted = _DOUBLE.fullmatch(text)
+    return bool(_EXPANDED.search(quoted["inner"] if quoted else re.split(r"\s#", f" {text}", maxsplit=1)[0]))
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ import asyncpg
 from infra.deploying.journey import Journey, Step
 from infra.deploying.patience import LOST, patiently
 from infra.deploying.stopped import Stopped
+from infra.deploying.stores import claim
 from infra.migrate import MIGRATIONS as FOLDER
 from infra.migrate import CannotMigrate, found, migrate
 
@@ -25,6 +26,7 @@ async def apply(journey: Journey, folder: Path = FOLDER) -> str:
 
     async def once() -> None:
         await migrate(admin, folder=folder, app_dsn=app)
+        await claim(admin, journey.order.env)
 
     try:
         await patiently(once, waiting=lambda: journey.say("  the database went away; waiting for it"))

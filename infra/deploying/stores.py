@@ -1,5 +1,6 @@
 """Whether the environment's stores answer, from here, with the addresses that its containers will use."""
 
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -7,6 +8,7 @@ import asyncpg
 from infra.deploying.stopped import Stopped
 
 _SECONDS = 8.0
+_QUERIES = Path(__file__).parent / "queries"
 _REDIS = ("rediss", "redis", "unix", "rediss+cluster", "redis+cluster")
 
 
@@ -30,6 +32,27 @@ async def postgres(name: str, dsn: str, *, login: bool = True) -> str:
         await connection.close()
 
 
+async def environment(admin: str) -> str:
+    """Whose database it is, as the first deploy wrote down; empty before that. Raises what asyncpg does."""
+    connection = await asyncpg.connect(admin, timeout=_SECONDS, statement_cache_size=0)
+    try:
+        return str(await connection.fetchval(_sql("environment")))
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        return ""
+    finally:
+        await connection.close()
+
+
+async def claim(admin: str, name: str) -> None:
+    """Write down whose database it is, once. Raises what asyncpg does."""
+    connection = await asyncpg.connect(admin, timeout=_SECONDS, statement_cache_size=0)
+    try:
+        await connection.execute(_sql("environment_table"))
+        await connection.execute(_sql("claim"), name)
+    finally:
+        await connection.close()
+
+
 async def redis(url: str) -> str:
     """Ask it what the app will ask of it, cluster and certificate included; its version. Raises Stopped."""
     from shared.adapters.redis.inspect import inspect
@@ -42,6 +65,10 @@ async def redis(url: str) -> str:
         if one.status == "failed":
             raise Stopped(f"REDIS_URL, {where}: {one.what.rstrip('.')}.")
     return found[0].what
+
+
+def _sql(name: str) -> str:
+    return (_QUERIES / f"{name}.sql").read_text("utf-8")
 
 
 def _reason(error: Exception) -> str:

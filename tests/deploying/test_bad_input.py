@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from infra.deploying import migrating, plan
-from infra.deploying.checks import MODAL
+from infra.deploying.checks import MODAL, STORES
 from infra.deploying.journey import Journey, Step, travel
 from infra.deploying.lock import Lock
 from infra.deploying.order import Order, Wishes
@@ -214,3 +214,18 @@ async def test_what_modal_refuses_is_told_in_its_own_words(staging: Staging) -> 
 def test_the_tests_see_no_setting_of_this_machine() -> None:
     """A developer's own token or stores are no part of a test."""
     assert not [name for name in environ() if name.startswith(("MODAL_TOKEN", "DATABASE_"))]
+
+
+async def test_another_environment_s_database_is_refused(staging: Staging) -> None:
+    """What names production's database can't be deployed as staging; each deploy says whose a new one is."""
+    steps = [STORES, migrating.MIGRATIONS]
+    await travel(journey(staging), steps)
+    admin = await asyncpg.connect(staging.addresses.admin)
+    try:
+        assert await admin.fetchval("select name from chatsmart_migrations.environment") == "staging"
+        await admin.execute("update chatsmart_migrations.environment set name = 'production'")
+        with pytest.raises(Stopped, match="is that of production, and --env says staging"):
+            await travel(journey(staging), steps)
+    finally:
+        await admin.execute("drop table chatsmart_migrations.environment")
+        await admin.close()

@@ -42,6 +42,15 @@ def test_a_line_that_is_none_is_told_by_its_number_alone(line: str) -> None:
     assert "hunter2" not in str(stopped.value)
 
 
+@pytest.mark.parametrize("line", ["A=x$(id)hunter2", 'A="a${B}hunter2"', "A=`hunter2`", "A=a#b$hunter2"])
+def test_what_a_shell_would_expand_is_refused(line: str) -> None:
+    """The same file is read by us and by a shell: a value can't mean two things, and is not repeated."""
+    with pytest.raises(Stopped, match=r"x, line 1: .*single quotes") as stopped:
+        parsed(line, "x")
+    assert "hunter2" not in str(stopped.value)
+    assert parsed(r'A="a\$b" # $c', "x") == {"A": "a$b"}
+
+
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="'\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\x00"))
 )
