@@ -59,3 +59,14 @@ $$;
 revoke all on function app.access_token_hook(jsonb) from public, anon, authenticated;
 grant usage on schema app to supabase_auth_admin;
 grant execute on function app.access_token_hook(jsonb) to supabase_auth_admin;
+
+
+-- Whether a person is in any tenant: when they leave the last one, their account is deleted.
+create function app.belongs(person uuid) returns boolean
+language sql stable security definer
+set search_path = ''
+as $$
+  select exists (select from public.members as m where m.user_id = person)
+$$;
+revoke all on function app.belongs(uuid) from public, anon, authenticated;
+grant execute on function app.belongs(uuid) to chatsmart_app;
