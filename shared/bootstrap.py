@@ -13,6 +13,7 @@ from shared.adapters.capacity import OneProcess
 from shared.adapters.clock import RandomIds, SystemClock
 from shared.adapters.embedding.minilm import MiniLM
 from shared.adapters.fetch.client import GuardedFetch
+from shared.adapters.files import FileObjects
 from shared.adapters.llm.client import HttpProvider, open_client
 from shared.adapters.oldpath import HttpOldPath
 from shared.adapters.postgres.comparisons import PostgresComparisons
@@ -22,6 +23,7 @@ from shared.adapters.postgres.idempotency import PostgresIdempotency
 from shared.adapters.postgres.inbox import PostgresInbox
 from shared.adapters.postgres.keys import PostgresKeys
 from shared.adapters.postgres.log import PostgresLog
+from shared.adapters.postgres.members import PostgresMembers
 from shared.adapters.postgres.plugins import (
     PostgresPluginCalls,
     PostgresPlugins,
@@ -54,6 +56,9 @@ from shared.adapters.sandbox.monty import MontySandbox
 from shared.adapters.sealed import AesSealer, fresh_key, keys_of
 from shared.adapters.stops import KeptStops
 from shared.adapters.stripe.signature import StripeSignature
+from shared.adapters.supabase.identity import NoPeople, SupabasePeople
+from shared.adapters.supabase.objects import StorageObjects
+from shared.adapters.supabase.project import Project
 from shared.adapters.telemetry import lines
 from shared.adapters.telemetry.observed import ObservedLog, ObservedShelf
 from shared.adapters.telemetry.signals import Signals, Spans
@@ -79,7 +84,9 @@ from shared.pipelines.plugged import Plugged
 from shared.plugins.calling import Stores as PluginStores
 from shared.plugins.desk import Desk as Plugins
 from shared.ports.capacity import Capacity
+from shared.ports.identity import People
 from shared.ports.ledger import Ledger
+from shared.ports.objects import Objects
 from shared.ports.provider import Provider
 from shared.ports.recogniser import Recogniser
 from shared.ports.retention import Expiring
@@ -125,6 +132,10 @@ class Services:
     plugins: Plugins
     plugged: Plugged
     intake: Intake | None
+    objects: Objects
+    people: People
+    supabase: Project | None = None
+    """Where files and people are; None where files lie in the home and nobody signs in."""
     providers: "dict[str, Provider]" = field(default_factory=dict)
     _client: Any = None
 
@@ -159,6 +170,8 @@ class Services:
         await self.recalled.close()
         await self.cutover.close()
         await self.old_path.close()
+        if self.supabase is not None:
+            await self.supabase.close()
         self.telemetry.close()
         if self._client is not None:
             await self._client.aclose()
@@ -226,6 +239,7 @@ def services(
         aside = Aside(chat, keys)
         recalled.lookup.judge = Judge(recalled.lookup.record, aside.put, aside.anew, clock, ground.ids)
     old_path = HttpOldPath(local=settings.env == "local")
+    supabase = _supabase(settings)
     return Services(
         settings=settings,
         clock=clock,
@@ -261,6 +275,9 @@ def services(
         plugins=plugins,
         plugged=plugged,
         intake=intake(settings, database),
+        objects=StorageObjects(supabase) if supabase else FileObjects(settings.home),
+        people=SupabasePeople(supabase, PostgresMembers(database)) if supabase else NoPeople(),
+        supabase=supabase,
         providers=ground.providers,
     )
 
@@ -272,6 +289,12 @@ def _documents(stores: Stores, catalogue: Catalogue, workers: Workers | None) ->
     documents = Documents(stores, catalogue, Works(stores, own))
     own.adopt = documents.adopt
     return documents
+
+
+def _supabase(settings: Settings) -> Project | None:
+    if not (settings.supabase_url and settings.supabase_service_key):
+        return None
+    return Project(settings.supabase_url, settings.supabase_service_key)
 
 
 def intake(settings: Settings, database: Database) -> Intake | None:
