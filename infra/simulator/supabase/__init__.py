@@ -1,6 +1,6 @@
 """A Supabase project on loopback: Auth and Storage in their own wire formats, and wrong on command.
 
-What it says was read from the services' sources and from the client that asks them (supabase 2.34): Auth answers with
+As the client that asks them reads it (supabase 2.34), and not compared with a live project: Auth answers with
 `{"code": "email_exists", "message": …}` to a client that names its API version; Storage answers most refusals with
 status 400 and the real one inside, as text: `{"statusCode": "404", "error": "not_found", "message": …}`.
 """
