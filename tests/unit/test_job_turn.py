@@ -1,6 +1,7 @@
 """A turn of a job: its outcome, its limit, and a timer that goes on after one that failed."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -10,7 +11,19 @@ import structlog
 from functions.jobs import timer
 from functions.jobs.schedule import Job
 from functions.jobs.turn import turn
+from shared.core.lines import LINES
 from shared.fakes.clock import FakeClock
+
+
+@pytest.fixture(autouse=True)
+def every_level() -> Iterator[None]:
+    """Lines of every level, whatever the services of an earlier test in this process have set."""
+    before = structlog.get_config()
+    LINES.first(structlog.reset_defaults)
+    structlog.reset_defaults()
+    LINES.debug("nothing waits to be done before the next line any longer")
+    yield
+    structlog.configure(**before)
 
 
 @dataclass
