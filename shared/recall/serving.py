@@ -36,7 +36,7 @@ def served(
     """A stored answer as it came, as one leg that costs nothing."""
     yield LegStarted(leg, spec, b"", "", {"cache": kind, "of": stored.run, **why}, kind)
     batch: list[Chunk] = []
-    for rows in orjson.loads(stored.reads):
+    for rows in filter(None, orjson.loads(stored.reads)):
         batch = batch_of(rows)
         yield batch
     ended = next((chunk for chunk in reversed(batch) if isinstance(chunk, Ended)), Ended("stop"))
@@ -65,7 +65,8 @@ def stored(found: Servable, at: datetime) -> Stored | None:
     caching, run = call.caching, call.run
     if caching is None or run is None or not caching.store or not servable(call, found.reads, ended):
         return None
-    reads = orjson.dumps([rows_of(_kept(read)) for read in found.reads])
+    # A read that brought nothing but a usage report is none: no read is empty.
+    reads = orjson.dumps([rows_of(kept) for read in found.reads if (kept := _kept(read))])
     if len(reads) > LARGEST:
         return None
     cost: Micros | None = ended.cost

@@ -261,3 +261,24 @@ async def test_a_policy_decides_which_tiers_there_are(house: House) -> None:
                 found.append(told(await client.post(CHAT, json=question(text))))
                 await stored(house)
             assert found == said
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("pace", [Pace(), Pace(ttft=0.01, tpot=0.002)], ids=["burst", "token by token"])
+async def test_every_model_s_answer_is_served_again(addresses: Addresses, stream: bool, pace: Pace) -> None:
+    """Whatever reads a wire brings, of which some hold nothing that is stored: a hit is the answer as it was."""
+    async with opened(addresses, pace=pace) as house, house.client() as client:
+        names = [spec.name for spec in house.services.catalogue.models()]
+        assert len(names) >= 12
+        for name in names:
+            asked = question(model=name, stream=stream)
+            first = await client.post(CHAT, json=asked)
+            await stored(house)
+            again = await client.post(CHAT, json=asked)
+            assert (first.status_code, again.status_code) == (200, 200), name
+            assert (told(first), told(again)) == ("miss", "hit"), name
+            if stream:
+                assert words(first.text) == words(again.text) != "", name
+                assert "[DONE]" in again.text, name
+            else:
+                assert first.json()["choices"] == again.json()["choices"], name
