@@ -236,6 +236,11 @@ async def _check_admin(connection: "asyncpg.Connection[asyncpg.Record]") -> None
             "DATABASE_ADMIN_URL must name a role with BYPASSRLS or a superuser (on Supabase: postgres): "
             "the functions that look up API keys run with its rights."
         )
+    if not await connection.fetchval("select to_regrole('authenticated') is not null"):
+        raise CannotMigrate(
+            "This Postgres has not the roles that a Supabase project has. For one of your own: "
+            'psql "$DATABASE_ADMIN_URL" -f shared/adapters/embedded/supabase.sql, then migrate again.'
+        )
 
 
 async def _next(

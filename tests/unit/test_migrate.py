@@ -1,6 +1,7 @@
 """Migrations are applied once, in order, whole, and history is not rewritten."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pytest
 
 from infra.migrate import MIGRATIONS, CannotMigrate, Interrupted, found, migrate
 from shared.adapters.clock import RandomIds
+from shared.adapters.embedded.home import Servers
 from shared.adapters.postgres.address import pooled
 from shared.adapters.postgres.database import Database
 from shared.core.faults import OurFault
 from tests.postgres_pooler import pooler
-from tests.stores import Addresses
+from tests.stores import Addresses, place
+from tests.structure.tree import ROOT
 
 ONE = "20260101000001_one.sql"
 TWO = "20260101000002_two.sql"
@@ -172,6 +175,22 @@ async def test_only_an_administrator_migrates(addresses: Addresses) -> None:
     """An owner that forced row-level security binds would make functions that find nothing."""
     with pytest.raises(CannotMigrate, match="BYPASSRLS"):
         await migrate(addresses.app)
+
+
+async def test_a_postgres_of_ones_own_is_given_the_roles_first(testrun_uid: str, worker_id: str) -> None:
+    """One that is no Supabase project is told how, and is then as good as one."""
+    with Servers(
+        place(testrun_uid, f"{worker_id}b"), names=("postgres",), durable=False, ephemeral=True
+    ) as bare:
+        admin = bare.postgres_dsn("postgres")
+        with pytest.raises(CannotMigrate, match=r"psql .* -f (\S+/supabase\.sql)") as told:
+            await migrate(admin)
+        file = re.search(r"-f (\S+)", str(told.value))
+        assert file is not None
+        connection = await asyncpg.connect(admin)
+        await connection.execute((ROOT / file[1].rstrip(",")).read_text("utf-8"))
+        await connection.close()
+        assert len(await migrate(admin)) == len(found())
 
 
 async def test_the_apps_password_comes_from_its_address(addresses: Addresses) -> None:
