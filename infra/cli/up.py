@@ -177,10 +177,13 @@ def _starting(settings: Settings) -> str:
 
 def _tell(up: Running, as_json: bool) -> None:
     upstreams = up.settings.upstreams
-    simulated = [name for name in PROVIDERS if upstreams[name].simulated]
-    real = [name for name in PROVIDERS if name not in simulated]
+    there = [name for name in PROVIDERS if name in upstreams]
+    simulated = [name for name in there if upstreams[name].simulated]
+    real = [name for name in there if name not in simulated]
+    off = [name for name in PROVIDERS if name in up.settings.off]
     if as_json:
-        put({"url": up.url, "key": up.key, "simulated": simulated, "real": real, "curl": up.curl()})
+        named = {"simulated": simulated, "real": real, "off": off}
+        put({"url": up.url, "key": up.key, **named, "curl": up.curl()})
         return
     lines = ["", "ChatSmart is up.", "", f"  workspace  {up.url}/", f"  API key    {up.key}"]
     if real:
@@ -189,6 +192,8 @@ def _tell(up: Running, as_json: bool) -> None:
         lines.append(
             f"  simulated  {', '.join(simulated)} (set {simulated[0].upper()}_API_KEY and so on for real ones)"
         )
+    if off:
+        lines.append(f"  off        {', '.join(off)} (nobody asks their models)")
     lines += [
         f"  data       {up.settings.home} (`make clean` removes it)",
         "",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -23,18 +24,18 @@ class Started:
     process: "subprocess.Popen[str]"
     folder: Path
     home: Path
-    said: dict[str, str]
+    said: dict[str, Any]
     seconds: float
 
     @property
     def url(self) -> str:
         """Where it serves."""
-        return self.said["url"]
+        return str(self.said["url"])
 
     @property
     def key(self) -> str:
         """The demo tenant's API key."""
-        return self.said["key"]
+        return str(self.said["key"])
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> float:
         """End it with a signal; the seconds that it took."""

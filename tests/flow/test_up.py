@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from infra.cli.up import Running, _tell
+from shared.config import Settings
 from tests.flow.started import all_gone, end, environment, launch, remaining, started
 
 if TYPE_CHECKING:
@@ -195,6 +197,43 @@ def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str) -> None
     assert done.returncode == 2
     assert name in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_without_a_tier_that_is_off_it_serves(tmp_path: Path) -> None:
+    """What is off is named as off, neither as real nor as simulated, and a ladder goes on without its models."""
+    with started(tmp_path / "home", LLAMA_BASE_URL="off") as up:
+        assert up.said["off"] == ["llama"]
+        assert "llama" not in [*up.said["real"], *up.said["simulated"]]
+        asked = {"model": "auto:cheap", "messages": [{"role": "user", "content": "Why does tea cool?"}]}
+        told = {"Authorization": f"Bearer {up.key}"}
+        answer = httpx.post(f"{up.url}/v1/chat/completions", json=asked, headers=told, timeout=30)
+        assert answer.status_code == 200, answer.text
+
+
+def test_the_banner_names_what_is_off(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of its own for people; none where nothing is off."""
+    off = Settings.from_env({"LLAMA_BASE_URL": "off", "GEMINI_BASE_URL": "off"}).with_simulator("http://sim")
+    _tell(Running("http://here", "cs_x", off), as_json=False)
+    said = capsys.readouterr().out
+    assert "  off        gemini, llama (" in said
+    assert "  simulated  openai, anthropic, perplexity (" in said
+    _tell(Running("http://here", "cs_x", Settings().with_simulator("http://sim")), as_json=False)
+    assert "  off  " not in capsys.readouterr().out
+
+
+def test_a_pipeline_left_without_models_is_told(tmp_path: Path) -> None:
+    """Tiers off until a step has no model: the step is named, in one line, and nothing is left running."""
+    off = {f"{name}_BASE_URL": "off" for name in ("OPENAI", "ANTHROPIC", "GEMINI", "PERPLEXITY", "LLAMA")}
+    home = tmp_path / "home"
+    done = subprocess.run(
+        launch_words(), cwd=tmp_path, env=environment(home, **off), capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()[1:]
+    assert "step research" in line
+    assert "are off" in line
+    assert all_gone(home, 5) == []
 
 
 def test_a_second_one_on_the_same_home_is_told(tmp_path: Path) -> None:
