@@ -14,6 +14,7 @@ from infra.cli.trouble import Trouble
 from infra.deploying import plan
 from infra.deploying.first_key import first_key
 from infra.deploying.order import ROOT, Order, Wishes, deployment, file_of
+from infra.deploying.preflight import PREFLIGHT, dry
 from infra.deploying.revision import Revision, found
 from infra.deploying.stopped import Stopped
 
@@ -34,6 +35,8 @@ def deploy(
     async def go() -> None:
         order = await _order(env, file, revision, wishes)
         if dry_run:
+            if PREFLIGHT.name not in wishes.skip:
+                await dry(order)
             for line in plan.plan(order):
                 _tell(line, as_json)
             return

@@ -96,7 +96,7 @@ def key(
     env_file: File = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a tenant and its first key; it is printed once."""
+    """Make a tenant and its first key, printed once. Each call makes a new tenant, whatever its name."""
     from infra.cli.deploy import key as run
 
     run(env, env_file, name, operator=operator, as_json=as_json)

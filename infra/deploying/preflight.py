@@ -1,13 +1,12 @@
 """What can be found out without the cloud, in seconds: settings, the App as Modal would receive it, mounted files."""
 
-import time
-
 from infra.deploying.checks import wanted
 from infra.deploying.commands import Ran, run
 from infra.deploying.journey import Journey, Step
 from infra.deploying.order import IMAGE_BUILDER, ROOT, Order, python, settings
 from infra.deploying.plane import deploy_command, last_lines
 from infra.deploying.stopped import Stopped
+from shared.core.faults import OurFault
 
 _IMPORT_SECONDS = 60.0
 _DEPLOY_SECONDS = 120.0
@@ -16,9 +15,28 @@ _DEPLOY_SECONDS = 120.0
 async def check(journey: Journey) -> str:
     """Settings, then the App itself. Raises Stopped."""
     order = journey.order
-    settings(order)
-    seconds = await shipped(order)
-    return f"{order.revision.name} for {order.env}, {_sizes(order)}; modal deploy would go through ({seconds:.1f} s)"
+    startable(order)
+    await shipped(order)
+    return f"{order.revision.name} for {order.env}, {_sizes(order)}; modal deploy would go through"
+
+
+async def dry(order: Order) -> None:
+    """As much of it as takes a second or two, for who only asks what would happen. Raises Stopped."""
+    startable(order)
+    await importable(order)
+
+
+def startable(order: Order) -> None:
+    """Build what the web builds when it starts, which connects to nothing: settings that can each be right may still
+    leave a step of a pipeline without a model. Raises Stopped with what the web would end with."""
+    from functions.cloud.parts import deployed
+
+    told = settings(order)
+    try:
+        built = deployed(told)
+    except OurFault as fault:
+        raise Stopped(f"{order.path}: the web could not start: {fault.message}", code=2) from None
+    built.telemetry.close()
 
 
 async def importable(order: Order) -> None:
@@ -45,23 +63,23 @@ def _sizes(order: Order) -> str:
     return f"{order.deployment.warm} kept warm, {pool}"
 
 
-async def shipped(order: Order) -> float:
-    """`modal deploy`, the real command, against a plane of our own: what Modal would refuse shows here. The seconds
-    that it took. Raises Stopped with the last of what it printed."""
+async def shipped(order: Order) -> None:
+    """`modal deploy`, the real command, against a plane of our own: what Modal would refuse shows here. Raises Stopped
+    with the last of what it printed."""
     from infra.simulator.modal import Plane
 
     with Plane() as plane:
         for name, keys in wanted(order).items():
             plane.secret(name, dict.fromkeys(keys, "simulated"), order.env)
         env = {**order.command_env(), **plane.env, "MODAL_IMAGE_BUILDER_VERSION": IMAGE_BUILDER}
-        begun = time.monotonic()
         ran = await run(deploy_command(order.env, order.tag), env=env, cwd=ROOT, seconds=_DEPLOY_SECONDS)
     if ran.code != 0:
         await importable(order)
         raise Stopped(f"`modal deploy` would fail:\n{last_lines(ran)}")
-    return time.monotonic() - begun
 
 
 PREFLIGHT = Step(
-    "preflight", "settings, the App put together, modal deploy against a plane of our own", check
+    "preflight",
+    "settings, what the web builds at its start, the App put together, modal deploy against a plane of our own",
+    check,
 )

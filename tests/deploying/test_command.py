@@ -50,6 +50,26 @@ async def test_a_dry_run_asks_nobody(staging: Staging, checkout: Mapping[str, st
 
 
 @pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("DATABASE_URL=", "DATABASE_URL"),
+        ("CHATSMART_SECRET_KEY='32 random bytes in URL-safe base64'", "CHATSMART_SECRET_KEY is no key"),
+        ("CHATSMART_LLAMA_GPU=H900", "no GPU kind 'H900'"),
+    ],
+)
+async def test_a_dry_run_refuses_what_can_not_be_right(
+    staging: Staging, checkout: Mapping[str, str], tmp_path: Path, line: str, told: str
+) -> None:
+    """A plan that a deploy would refuse at once is no plan; still nobody is asked."""
+    file = Path(settings(staging, tmp_path))
+    file.write_text(f"{file.read_text()}{line}\n")
+    env = environ(**staging.plane.env, **checkout)
+    ran = await chatsmart(env, "deploy", "--env-file", str(file), "--dry-run")
+    assert (ran.code, told in ran.err, ran.out) == (2, True, ""), ran.words
+    assert staging.plane.called() == ()
+
+
+@pytest.mark.parametrize(
     ("words", "told"),
     [
         (("--env", "prod"), "--env prod: it may be staging or production."),

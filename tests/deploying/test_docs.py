@@ -5,17 +5,24 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from infra.deploying.commands import run
+from infra.deploying.dotenv import parsed
+from infra.deploying.journey import Journey, travel
+from infra.deploying.lock import Lock
+from infra.deploying.plane import Plane
+from infra.deploying.preflight import PREFLIGHT, startable
 from infra.deploying.smoke_key import smoke_key
+from infra.deploying.stopped import Stopped
 from infra.migrate import migrate
 from shared.adapters.embedded.layout import postgres_binaries
 from tests.deploying.conftest import Staging
-from tests.deploying.orders import environ
+from tests.deploying.orders import KEY, environ, order
 from tests.deploying.test_command import settings
 from tests.deploying.test_revision import git
 from tests.flow.house import opened
@@ -135,6 +142,33 @@ def _database(dsn: str) -> str:
     match = re.search(r"@[^/]*/([^?]+)", dsn)
     assert match is not None
     return match[1]
+
+
+def example() -> dict[str, str]:
+    """The settings file that docs/deploy.md shows, with the one value that must be made: the secret key."""
+    text = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    match = re.search(r"^```ini\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert match is not None
+    return {**parsed(match[1], "docs/deploy.md"), "CHATSMART_SECRET_KEY": KEY}
+
+
+async def test_the_settings_file_of_the_page_passes_the_preflight() -> None:
+    """As it stands there, the web that it makes can start."""
+    made = replace(order(), file=example())
+    said: list[str] = []
+    await travel(Journey(made, Plane(made), Lock("", "staging"), said.append), [PREFLIGHT])
+    assert re.fullmatch(r"✓ preflight: [^()]*go through \(\d+\.\d s\)", said[0])
+    assert "sslmode=require" in made.secret["DATABASE_URL"]
+
+
+def test_a_step_without_a_model_stops_the_preflight() -> None:
+    """With every searching model off the web could not start, so nothing is deployed."""
+    file = {name: value for name, value in example().items() if name != "PERPLEXITY_API_KEY"}
+    with pytest.raises(
+        Stopped, match="the pipeline article's step research belong to tiers that are off"
+    ) as stopped:
+        startable(replace(order(), file={**file, "PERPLEXITY_BASE_URL": "off"}))
+    assert stopped.value.code == 2
 
 
 def test_every_command_of_the_pages_is_run() -> None:
