@@ -56,7 +56,9 @@ def rollback(env: str, file: Path | None, version: str, *, yes: bool, as_json: b
     async def go() -> None:
         order = await _order(env, file, "", Wishes(allow_dirty=True), needed=False)
         if not yes:
-            _ask(f"Roll {env} back to {'v' + number if number else 'the version before'}?")
+            _ask(
+                f"Roll {env} back to {'v' + number if number else 'the last version that nobody went back from'}?"
+            )
         await plan.roll_back(order, lambda line: _tell(line, as_json), int(number or 0))
 
     _run(go(), env)

@@ -69,7 +69,10 @@ def deploy(  # noqa: PLR0913  # one option each
 @app.command()
 def rollback(
     env: Env = "staging",
-    to: Annotated[str, typer.Option(metavar="VERSION", help="Like v12.", show_default="the one before")] = "",
+    to: Annotated[
+        str,
+        typer.Option(metavar="VERSION", help="Like v12.", show_default="the last that nobody went back from"),
+    ] = "",
     env_file: File = None,
     yes: Yes = False,
     as_json: AsJson = False,

@@ -25,13 +25,7 @@ async def at_modal(journey: Journey) -> str:
     """Token, environment, secrets and what runs. Raises Stopped with the very command that mends it."""
     order, plane = journey.order, journey.plane
     seen = await plane.seen(wanted(order), pool=bool(order.deployment.llama_gpu))
-    if order.env not in seen.environments:
-        there = ", ".join(seen.environments) or "none"
-        raise Stopped(
-            f"The workspace has no environment '{order.env}' (it has: {there}).\n"
-            f"  modal environment create {order.env}",
-            code=2,
-        )
+    _there(order, seen)
     written = ""
     if order.wishes.write_secrets:
         await _write(journey)
@@ -44,6 +38,23 @@ async def at_modal(journey: Journey) -> str:
     journey.pool_url = seen.pool_url
     runs = f"v{journey.before.version} ({journey.before.tag}) runs" if journey.before else "nothing runs yet"
     return f"environment {order.env}{written}, {runs}"
+
+
+async def reached(journey: Journey) -> str:
+    """Modal answers, and the environment is there: its own commands try on for long where it does not. Raises
+    Stopped."""
+    _there(journey.order, await journey.plane.seen({}, pool=False))
+    return f"environment {journey.order.env}"
+
+
+def _there(order: Order, seen: Seen) -> None:
+    if order.env not in seen.environments:
+        there = ", ".join(seen.environments) or "none"
+        raise Stopped(
+            f"The workspace has no environment '{order.env}' (it has: {there}).\n"
+            f"  modal environment create {order.env}",
+            code=2,
+        )
 
 
 def lines(order: Order, seen: Seen) -> list[str]:
@@ -83,15 +94,16 @@ async def _write(journey: Journey) -> None:
                 f"{journey.order.path} has no {', '.join(lacking)}: the secret '{name}' needs it.", code=2
             )
         await journey.plane.write_secret(name, values)
+        journey.written.append(name)
         journey.say(f"  secret {name}: {', '.join(sorted(values))}")
 
 
 async def _secrets_stay(journey: Journey) -> str:
-    written = journey.order.wishes.write_secrets
+    if not journey.written:
+        return ""
     return (
-        "The secrets stay as they were written; containers that run keep the ones they started with."
-        if written
-        else ""
+        f"Secrets stay as they were written: {', '.join(journey.written)}; containers that run keep the ones they "
+        "started with."
     )
 
 
@@ -132,6 +144,7 @@ async def locked(journey: Journey) -> str:
 
 
 LOCK = Step("lock", "keep a second deploy out", locked)
+REACHED = Step("modal", "reach Modal", reached)
 MODAL = Step(
     "modal",
     "ask Modal: the token, the environment, the secrets with their keys, what runs now",

@@ -29,6 +29,8 @@ class Journey:
     published: bool = False
     """Whether a new version is out: set before the deploy is begun, since it may get through
     while we are told to stop."""
+    written: list[str] = field(default_factory=list)
+    """The secrets that we set."""
     applied: list[str] = field(default_factory=list)
     """The migrations that we applied."""
 

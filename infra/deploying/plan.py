@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from infra.deploying.checks import LOCK, MODAL, STORES
+from infra.deploying.checks import LOCK, MODAL, REACHED, STORES
 from infra.deploying.journey import Journey, Step, travel
 from infra.deploying.lock import Lock
 from infra.deploying.migrating import MIGRATIONS
 from infra.deploying.order import Order
+from infra.deploying.past import Past, past
 from infra.deploying.plane import Plane, Release, Seen, deploy_command
 from infra.deploying.preflight import PREFLIGHT
 from infra.deploying.proving import SMOKE
@@ -58,8 +59,8 @@ def _journey(order: Order, say: Callable[[str], None]) -> Journey:
 
 
 async def roll_back(order: Order, say: Callable[[str], None], version: int = 0) -> None:
-    """Let an earlier version run again; 0 is the one before. Raises Stopped."""
-    await travel(_journey(order, say), (LOCK, rollback_to(version)))
+    """Let an earlier version run again; 0 is the last one that nobody went back from. Raises Stopped."""
+    await travel(_journey(order, say), (REACHED, LOCK, rollback_to(version)))
 
 
 async def status(order: Order) -> Iterator[str]:
@@ -77,6 +78,18 @@ def _told(order: Order, seen: Seen, history: Sequence[Release]) -> list[str]:
     head = (
         f"{order.env}: v{history[0].version} runs." if seen.deployed else f"{order.env}: the App is stopped."
     )
-    lines = [f"  v{one.version}  {one.tag or '(no tag)'}  {one.deployed}" for one in history[:_SHOWN]]
+    found = past(history)
+    lines = [
+        f"  v{one.version}  {one.tag or '(no tag)'}  {one.deployed}{_mark(one, found)}"
+        for one in history[:_SHOWN]
+    ]
     pool = [f"  pool at {seen.pool_url}"] if seen.pool_url else []
     return [head, *lines, *pool]
+
+
+def _mark(one: Release, found: Past) -> str:
+    """Whether it was a way back, and whether somebody went back from it."""
+    back = found.backs.get(one.version, 0)
+    words = [f"rollback to v{back}"] if back else []
+    words += ["gone back from"] if one.version in found.left else []
+    return f"  ({', '.join(words)})" if words else ""

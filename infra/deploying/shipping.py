@@ -1,16 +1,17 @@
 """`modal deploy`, and the way back."""
 
 from infra.deploying.journey import Journey, Step
+from infra.deploying.past import before
 from infra.deploying.stopped import Stopped
 
 
 async def ship(journey: Journey) -> str:
     """Publish this revision, where it is not what runs. With a pool, its address must be known to the web: where it is
     new, a second deploy tells it. The images are built by then, so it takes seconds. Raises Stopped."""
-    order, plane, before = journey.order, journey.plane, journey.before
+    order, plane, runs = journey.order, journey.plane, journey.before
     fresh = not order.revision.changed and not order.wishes.again and not order.wishes.write_secrets
-    if before is not None and before.tag == order.tag and fresh:
-        return f"{order.revision.name} runs already as v{before.version}: nothing to ship"
+    if runs is not None and runs.tag == order.tag and fresh:
+        return f"{order.revision.name} runs already as v{runs.version}: nothing to ship"
     journey.published = True
     shipped = await plane.deploy(llama_url=journey.pool_url)
     if order.deployment.llama_gpu and not shipped.pool:
@@ -34,8 +35,8 @@ async def back(journey: Journey) -> str:
     history = await journey.plane.history() if there else ()
     newest = history[0].version if history else 0
     if newest <= journey.newest:
-        before = journey.before
-        return f"Nothing was published: v{before.version} runs on." if before else "Nothing was published."
+        runs = journey.before
+        return f"Nothing was published: v{runs.version} runs on." if runs else "Nothing was published."
     if journey.order.wishes.keep:
         return f"v{newest} is left standing, as --keep says. Back: chatsmart deploy rollback --env {journey.order.env}"
     if journey.before is None:
@@ -54,16 +55,21 @@ DEPLOY = Step(
 
 
 def rollback_to(version: int) -> Step:
-    """The step that lets an earlier version run again; 0 is the one before what runs."""
+    """The step that lets an earlier version run again; 0 is the newest before what runs that nobody went back from."""
 
     async def do(journey: Journey) -> str:
         history = await journey.plane.history()
         known = {one.version: one for one in history}
-        target = version or (history[1].version if len(history) > 1 else 0)
+        target = version or before(history)
         if not history or target not in known or target == history[0].version:
             there = ", ".join(f"v{one.version} ({one.tag})" for one in history[:10]) or "nothing was deployed"
-            wanted = f"v{version}" if version else "a version before"
-            raise Stopped(f"There is no {wanted} to go back to in {journey.order.env}: {there}.", code=2)
+            env = journey.order.env
+            told = (
+                f"There is no v{version} to go back to in {env}: {there}."
+                if version
+                else f"There is no earlier version in {env} that nobody went back from: {there}. --to takes any."
+            )
+            raise Stopped(told, code=2)
         await journey.plane.rollback(target)
         return (
             f"v{history[0].version} is replaced by what v{target} ({known[target].tag}) was. The database stays as it "

@@ -20,7 +20,7 @@ from infra.migrate import found
 from infra.simulator.modal import Faults
 from shared.config import Deployment
 from tests.deploying.conftest import Staging
-from tests.deploying.orders import environ
+from tests.deploying.orders import environ, without
 from tests.stores import Addresses
 
 
@@ -71,6 +71,20 @@ async def test_a_plane_that_nobody_reaches_is_told_at_once(staging: Staging) -> 
     async with asyncio.timeout(10):
         with pytest.raises(Stopped, match=r"can't be reached at http://127\.0\.0\.1:9"):
             await travel(journey(staging, away), [MODAL])
+        with pytest.raises(Stopped, match=r"can't be reached at http://127\.0\.0\.1:9"):
+            await plan.roll_back(away, staging.said.append)
+
+
+async def test_secrets_that_were_not_written_are_not_said_to_stay(staging: Staging) -> None:
+    """What stays is named, and nothing else is."""
+    order = staging.order(Wishes(write_secrets=True), Deployment(llama_gpu="L4"))
+    with pytest.raises(Stopped, match="has no HF_TOKEN: the secret 'chatsmart-gpu' needs it") as stopped:
+        await travel(journey(staging, order), [MODAL])
+    assert "Secrets stay as they were written: chatsmart;" in str(stopped.value)
+    lacking = without(staging.order(Wishes(write_secrets=True)), "REDIS_URL")
+    with pytest.raises(Stopped, match="has no REDIS_URL") as stopped:
+        await travel(journey(staging, lacking), [MODAL])
+    assert "stay" not in str(stopped.value)
 
 
 @pytest.mark.parametrize(

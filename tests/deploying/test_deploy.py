@@ -1,5 +1,6 @@
 """Whole deploys: Modal's own command on a plane of ours, real stores, the real app behind the printed address."""
 
+import re
 import time
 from dataclasses import replace
 
@@ -40,27 +41,41 @@ async def test_a_release_that_fails_its_smoke_test_is_rolled_back(staging: Stagi
         staging.serve(house.url)
         await plan.deploy(staging.order(), staging.said.append)
         good = staging.order()
+        staging.plane.on_loop(lambda: _an_older_one(staging))
         bad = replace(good, revision=NEXT, wishes=replace(good.wishes, alive_seconds=1))
         with pytest.raises(Stopped, match=r"✗ smoke: .*/healthz did not answer as ffffffffffff") as stopped:
             await plan.deploy(bad, staging.said.append)
-    assert f"Rolled back: v2 is replaced by what v1 ({good.tag}) was." in str(stopped.value)
+    assert f"Rolled back: v3 is replaced by what v2 ({good.tag}) was." in str(stopped.value)
     app = staging.plane.app("chatsmart", "staging")
-    assert app.now.rolled_back_to == 1
+    assert app.now.rolled_back_to == 2
     assert app.now.functions["Web.*"].env["CHATSMART_REVISION"] == HERE
     await _rolled_by_hand(staging, good)
 
 
+def _an_older_one(staging: Staging) -> None:
+    """Let the version that was deployed be the second."""
+    (app,) = staging.plane.store.apps.values()
+    app.versions[:] = [replace(app.versions[0], tag="older"), replace(app.versions[0], number=2)]
+
+
 async def _rolled_by_hand(staging: Staging, good: Order) -> None:
-    """To a version that is there, also while the database is away; an unknown one is told with those there are."""
+    """To a version that is there, also while the database is away, and by itself never to the one that has just failed;
+    an unknown one is told with those there are."""
     away = replace(good, file={**good.file, "DATABASE_ADMIN_URL": "postgresql://x:y@127.0.0.1:9/x"})
     with pytest.raises(
-        Stopped, match=r"There is no v7 to go back to in staging: v3 .*, v2 .*, v1 .*\n  v3 .* runs now"
+        Stopped,
+        match=r"There is no v7 to go back to in staging: v4 .*, v3 .*, v2 .*, v1 .*\n  v4 .* runs now",
     ):
         await plan.roll_back(away, staging.said.append, 7)
     await plan.roll_back(away, staging.said.append)
     told = "\n".join([*await plan.status(good)])
-    assert told.startswith("staging: v4 runs.")
-    assert f"v1  {good.tag}" in told
+    assert told.startswith("staging: v5 runs.")
+    assert re.search(r"v5  older  \S.* \(rollback to v1\)\n", told)
+    assert re.search(rf"v4  {good.tag}  .* \(rollback to v2, gone back from\)\n", told)
+    assert re.search(r"v3  ffffffffffff-\w+  .* \(gone back from\)\n", told)
+    assert "(" not in told[told.index("v2  ") :]
+    with pytest.raises(Stopped, match="no earlier version in staging that nobody went back from: v5 "):
+        await plan.roll_back(away, staging.said.append)
 
 
 async def test_a_first_release_that_fails_its_smoke_test_is_stopped(staging: Staging) -> None:
