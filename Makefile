@@ -35,7 +35,7 @@ test: check ## every test
 test-%: install ## one folder of tests: make test-unit, test-flow, test-laws …
 	@$(PY) -m pytest tests/$* $(ARGS)
 
-test-vllm: install ## contract tests on the real vLLM, on the CPU: installs 2.1 GB, runs minutes
+test-vllm: install ## contract tests on the real vLLM, on the CPU: 2.1 GB of disk, runs minutes
 	@sh infra/vllm_cpu/install.sh
 	@CHATSMART_TEST_VLLM=1 $(PY) -m pytest tests/vllm --numprocesses=0 --timeout=400 $(ARGS)
 

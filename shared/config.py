@@ -172,7 +172,8 @@ class Settings:
         ]
         if missing:
             raise BadSettings(
-                f"CHATSMART_ENV is production and these settings are missing: {', '.join(missing)}."
+                f"CHATSMART_ENV is production and these settings are missing: {', '.join(missing)}. "
+                "A provider that is not wanted is switched off: LLAMA_BASE_URL=off, and so on."
             )
 
     @property

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from functions.web.reply import Json, Problem
 from shared.core import faults
-from shared.core.faults import BadPlugin, BadRequest, Fault, OurFault
+from shared.core.faults import BadPlugin, BadRequest, Fault, OurFault, Stopped
 
 STATUS: Mapping[str, int] = {
     "bad_request": 400,
@@ -76,6 +76,8 @@ _OPENAI_TYPE: Mapping[int, str] = {
     429: "rate_limit_error",
 }
 _LOGGED_AS_OURS = 500
+_STOPPED_SECONDS = 30.0
+"""When to come back where an operator has stopped it: nobody knows how long, and nobody need ask all the time."""
 
 
 class Invalid(BadRequest):
@@ -113,8 +115,9 @@ def response(path: str, error: Exception, request_id: str) -> Response:
     fault, status, headers = as_fault(error)
     if status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
-    if fault.retry_after is not None:
-        headers["retry-after"] = str(max(1, ceil(fault.retry_after)))
+    wait = _STOPPED_SECONDS if isinstance(fault, Stopped) else fault.retry_after
+    if wait is not None:
+        headers["retry-after"] = str(max(1, ceil(wait)))
     if not is_openai(path):
         return Problem(problem(fault, status, path, request_id), status_code=status, headers=headers)
     if status >= HTTPStatus.CONFLICT and not fault.retryable and fault.code != OurFault.code:

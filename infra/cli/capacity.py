@@ -42,6 +42,8 @@ def capacity(
 def stop(scope: str, why: str, *, as_json: bool, url: str | None, key: str | None) -> None:
     """Stop it in every process."""
     _known(scope)
+    if not why.strip():
+        raise Trouble("--why must say why it is stopped: every reader is told it.", code=2)
     with connect(url, key) as client:
         row = client.call("PUT", "/v1/operator/stop", {"scope": scope, "reason": why})
     if as_json:

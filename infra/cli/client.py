@@ -119,7 +119,7 @@ class Client:
         told, slug = _told(answer)
         if answer.status_code == 401:
             told = f"{self.target.url} refused the key: {told}\nPass another with --key or CHATSMART_KEY."
-        elif answer.status_code >= 500:
+        elif answer.status_code >= 500 and slug != "stopped":
             told = (
                 f"{told}\nThe server failed ({answer.status_code}); `chatsmart doctor` looks for the cause."
             )

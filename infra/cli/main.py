@@ -207,7 +207,7 @@ def capacity(
 
 @app.command()
 def stop(
-    why: Annotated[str, typer.Option(help="The reason, for others to read.")],
+    why: Annotated[str, typer.Option(help="The reason: every reader is told it word for word.")],
     scope: Annotated[str, typer.Argument(help="all: what costs money; llama: our own tier.")] = "all",
     as_json: AsJson = False,
     url: Url = None,

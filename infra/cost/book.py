@@ -1,7 +1,7 @@
 """Prices of hosting, each with where it was stated and when. Models' prices stand in the catalogue.
 
-`verified` says that the source is a transcript of the vendor's own page; no price was compared with the page itself,
-which can't be reached from where this was written. A price that is not known is None, and never 0.
+`verified` says that somebody compared it with the vendor's own page: nobody has, since that can't be reached from where
+this was written. A price that is not known is None, and never 0.
 """
 
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ class Rate:
     source: str
     on: date
     verified: bool
+    """Whether somebody compared it with the vendor's own page; a transcript of the page is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class Book:
 
 _JULY, _MAY, _SEPTEMBER = date(2026, 7, 1), date(2026, 5, 4), date(2026, 9, 20)
 BOOK = Book(
-    Rate("Modal, a physical core", Decimal("0.0000131"), "second", MODAL, _JULY, verified=True),
-    Rate("Modal, a GiB of memory", Decimal("0.00000222"), "second", MODAL, _JULY, verified=True),
+    Rate("Modal, a physical core", Decimal("0.0000131"), "second", MODAL, _JULY, verified=False),
+    Rate("Modal, a GiB of memory", Decimal("0.00000222"), "second", MODAL, _JULY, verified=False),
     Rate("Supabase Pro", Decimal(25), "month", SUPABASE, _MAY, verified=False),
     Rate("Supabase, a GB of database over 8", Decimal("0.125"), "month", SUPABASE, _MAY, verified=False),
     Rate(
@@ -67,9 +68,9 @@ BOOK = Book(
         "100,000 commands",
         UPSTASH,
         _SEPTEMBER,
-        verified=True,
+        verified=False,
     ),
-    Rate("Upstash Redis, fixed 250 MB", Decimal(10), "month", UPSTASH, _SEPTEMBER, verified=True),
-    Rate("Stripe, a domestic card", None, "2.9% + 0.30 of each payment", STRIPE, _SEPTEMBER, verified=True),
+    Rate("Upstash Redis, fixed 250 MB", Decimal(10), "month", UPSTASH, _SEPTEMBER, verified=False),
+    Rate("Stripe, a domestic card", None, "2.9% + 0.30 of each payment", STRIPE, _SEPTEMBER, verified=False),
 )
 """Modal's free credits (30 dollars a month on its free plan) are not taken off anywhere."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.chat.order import ChatOrder
-from shared.core.faults import BadRequest, Overloaded, ProviderFault, Throttled
+from shared.core.faults import BadRequest, Fault, Overloaded, Stopped, Throttled
 from shared.core.frozen import quick
 from shared.core.leg import Caching
 from shared.core.model_spec import ModelSpec
@@ -21,6 +21,8 @@ from shared.runtime.asked import tokens_at_most, worst_cases
 
 DEFAULT_OUTPUT = 32_768
 """Output tokens, thinking included, where the caller names no limit: what is held must be bounded (law 2)."""
+_STOPPED = "quarantined: stopped: "
+"""How the reason of a model begins that is out because an operator stopped its tier."""
 _USUAL_OUTPUT = 1_000
 """Output tokens that an answer is taken to have where models are compared by cost."""
 _BYTES_PER_TOKEN = 4
@@ -85,7 +87,7 @@ def routed(
     catalogue: Catalogue, router: Router, order: ChatOrder, at: datetime, rules: Rules = NO_RULES
 ) -> Served:
     """Who is to answer an order. Raises UnknownModel, BadRequest saying what it is that the model can't do, and
-    Overloaded or Throttled where nobody who can is up."""
+    Overloaded, Throttled or Stopped where nobody who can is up."""
     prompt, need = order.prompt, catalogue.choice(order.model)
     tokens = likely_tokens(prompt)
     size = Size(
@@ -107,9 +109,12 @@ def routed(
     return Served(route.rungs, fit, route.why, tokens)
 
 
-def _down(route: Route, at: datetime) -> ProviderFault:
+def _down(route: Route, at: datetime) -> Fault:
     """Why nobody can be asked now, and when to come back."""
-    reasons = list(route.why["dropped"].values())
+    reasons: list[str] = list(route.why["dropped"].values())
+    if reasons and all(reason.startswith(_STOPPED) for reason in reasons):
+        said = reasons[0].removeprefix(_STOPPED).rstrip(".")
+        return Stopped(f"An operator has stopped our own models: {said}.")
     kind = Throttled if all(throttles(reason) for reason in reasons) else Overloaded
     wait = None if route.until is None else max((route.until - at).total_seconds(), 0.5)
     return kind(f"No model that may answer can be asked now ({'; '.join(reasons)}).", retry_after=wait)

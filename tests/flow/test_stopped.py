@@ -67,8 +67,10 @@ async def test_all_that_costs_money_is_a_503_in_every_process(house: House) -> N
                 refused = await each.post("/v1/chat/completions", json=_question("Is it new?"))
                 assert refused.status_code == 503
                 assert refused.json()["error"]["code"] == "stopped"
+                assert refused.headers["retry-after"] == "30"
                 assert "the bill runs away" in refused.json()["error"]["message"]
-                assert (await each.post("/v1/documents", json=ORDER)).status_code == 503
+                order = await each.post("/v1/documents", json=ORDER)
+                assert (order.status_code, order.headers["retry-after"]) == (503, "30")
                 again = f"/v1/documents/{written['id']}/rerun"
                 assert (await each.post(again, json={})).status_code == 503
                 hit = await each.post("/v1/chat/completions", json=asked)
@@ -118,6 +120,8 @@ async def test_our_own_tier_stops_alone(house: House) -> None:
         assert ours
         assert {row["state"] for row in ours} == {"quarantined"}
         assert all("GPUs are short" in row["why"] for row in ours)
+        early = await client.post("/v1/chat/completions", json=_question("Hi", ours[0]["model"]))
+        assert (early.status_code, early.json()["error"]["code"]) == (503, "stopped")
         await house.services.health.forget()
         refused = await client.post("/v1/chat/completions", json=_question("Hi", ours[0]["model"]))
         assert refused.status_code == 503

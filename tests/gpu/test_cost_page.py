@@ -51,6 +51,7 @@ def test_the_command_prints_what_was_computed() -> None:
         assert sum(Decimal(line["dollars"]) for line in row["lines"]) == Decimal(row["total"])
     assert {row["rate"] for row in rows if "rate" in row} == {rate.name for rate in BOOK.rates()}
     assert all(row["source"] and row["on"] for row in rows if "rate" in row)
+    assert not any(row["verified"] for row in rows if "rate" in row)
 
 
 def test_the_page_says_why() -> None:

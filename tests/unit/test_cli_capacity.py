@@ -54,6 +54,8 @@ def test_a_part_is_bounded(server: Loopback) -> None:
         ["capacity", "Web", "--most", "0"],
         ["stop"],
         ["stop", "some", "--why", "x"],
+        ["stop", "--why", ""],
+        ["stop", "--why", " "],
         ["start", "some"],
     ],
 )
