@@ -11,17 +11,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from infra.cli.finding import Finding
+from infra.cli.provider_checks import provider_check
 from infra.cli.screen import put
 from infra.cli.store_checks import store_checks
 from infra.cli.supabase_checks import supabase_checks
 from infra.cli.target import Server, running
 from infra.cli.trouble import Trouble
-from shared.config import PROVIDERS, BadSettings, Settings, Upstream
+from shared.config import PROVIDERS, BadSettings, Settings
 
 LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
 LEAST_FREE = 1 << 30
 """Bytes: a fresh home takes 80 MB, and Postgres stops at a full disk."""
-REACH_SECONDS = 5.0
 
 
 def doctor(*, as_json: bool) -> None:
@@ -52,7 +52,7 @@ async def _all() -> list[Finding]:
     checks += [disk(settings.home), port(settings, server)]
     checks += [*await store_checks(settings, server), *await supabase_checks(settings)]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(provider(name, settings.upstreams.get(name))) for name in PROVIDERS]
+        tasks = [group.create_task(provider_check(name, settings)) for name in PROVIDERS]
     return checks + [task.result() for task in tasks]
 
 
@@ -113,20 +113,3 @@ def port(settings: Settings, server: Server | None) -> Finding:
             found = f"{settings.host}:{settings.port}: {error.strerror}"
             return Finding("port", "failed", found, "Take another: CHATSMART_PORT=8001 chatsmart up.")
     return Finding("port", "ok", f"{settings.host}:{settings.port} is free")
-
-
-async def provider(name: str, upstream: Upstream | None) -> Finding:
-    """Real or simulated; a real one must answer at its address, with whatever status."""
-    label = f"provider {name}"
-    if upstream is None:
-        return Finding(label, "ok", f"simulated ({name.upper()}_API_KEY is not set)")
-    import httpx
-
-    key = "key set" if upstream.api_key else "no key"
-    try:
-        async with httpx.AsyncClient(timeout=REACH_SECONDS) as client:
-            await client.get(upstream.base_url)
-    except httpx.HTTPError as error:
-        found = f"{upstream.base_url} does not answer: {str(error) or type(error).__name__}"
-        return Finding(label, "failed", found, f"Check {name.upper()}_BASE_URL and the network.")
-    return Finding(label, "ok", f"real, {key}, {upstream.base_url} answers")

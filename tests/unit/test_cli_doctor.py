@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from infra.cli import doctor
 from infra.cli.main import app
+from infra.cli.provider_checks import provider, provider_check
 from infra.cli.target import Server
 from shared.config import Settings, Upstream
 from tests.unit.loopback import Loopback, as_json, loopback
@@ -63,13 +64,33 @@ def test_stores_that_do_not_answer_are_told(alone: Path, monkeypatch: pytest.Mon
 async def test_a_real_provider_must_answer() -> None:
     """Any status is an answer; a closed port is none."""
     with loopback() as server:
-        found = await doctor.provider("openai", Upstream(server.url + "/v1", "sk-x"))
+        found = await provider("openai", Upstream(server.url + "/v1", "sk-x"))
     assert found.status == "ok"
     assert "key set" in found.found
     assert "sk-x" not in found.found
-    found = await doctor.provider("openai", Upstream("http://127.0.0.1:9/v1", ""))
+    found = await provider("openai", Upstream("http://127.0.0.1:9/v1", ""))
     assert found.status == "failed"
     assert "OPENAI_BASE_URL" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "status", "said"),
+    [
+        ("/v1", "llama-3.1-8b=llama3.1:8b", "ok", ""),
+        ("/v1", "llama-3.1-8b", "failed", "LLAMA_MODEL=llama-3.1-8b=llama3.1:8b"),
+        ("", "llama-3.1-8b", "failed", "/v1"),
+        ("/v1", "llama-9", "failed", "llama-3.3-70b"),
+    ],
+)
+async def test_the_tier_must_serve_its_model(path: str, model: str, status: str, said: str) -> None:
+    """A wrong path, a name that the server does not have and one that the catalogue has not each get their remedy."""
+    with loopback() as server:
+        server.on("GET /v1/models", as_json({"data": [{"id": "llama3.1:8b"}]}))
+        server.on("GET /models", as_json({}, 404))
+        env = {"LLAMA_BASE_URL": server.url + path, "LLAMA_MODEL": model}
+        found = await provider_check("llama", Settings.from_env(env))
+    assert found.status == status, found
+    assert said in found.advice
 
 
 def test_a_busy_port_is_told() -> None:
