@@ -124,6 +124,7 @@ async def _inside(admin: str) -> list[Finding]:
         if migrations.status != "ok":
             return [migrations]
         hook = (await _rows(admin, "hook.sql"))[0]
+        stopped = [_stopped(row) for row in await _rows(admin, "stops.sql")]
         warned = await _rows(admin, "lints.sql")
         if hook["storage"]:
             warned = [*warned, *await _rows(admin, "lints_storage.sql")]
@@ -132,7 +133,15 @@ async def _inside(admin: str) -> list[Finding]:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         found = f"can't be read: {str(error) or type(error).__name__}"
         return [Finding("migrations", "failed", found, "Check DATABASE_ADMIN_URL.")]
-    return [migrations, _policies(warned), _hook(hook)]
+    return [migrations, _policies(warned), _hook(hook), *stopped]
+
+
+def _stopped(row: Any) -> Finding:
+    """An operator's doing, and no fault of the installation; but it is why readers get a 503."""
+    what = "everything that costs money" if row["scope"] == "all" else "our own models"
+    found = f"{what}, by {row['by_actor']} since {row['at']:%Y-%m-%d %H:%M} UTC: {row['reason']}"
+    verb = "chatsmart start" if row["scope"] == "all" else f"chatsmart start {row['scope']}"
+    return Finding("stopped", "ok", found, f"`{verb}` lets it go on.")
 
 
 async def _migrations(admin: str) -> Finding:

@@ -64,6 +64,17 @@ async def test_a_sound_database_has_nothing_wrong(own: Own) -> None:
     assert list(found) == ["postgres", "role", "vector", "migrations", "policies", "token hook"]
 
 
+async def test_what_an_operator_has_stopped_is_told(own: Own) -> None:
+    """It is why readers get a 503, and no fault of the installation."""
+    await own.spoil("select app.set_stop('all', 'the bill runs away', 'key_1', now(), null)")
+    found = (await own.findings())["stopped"]
+    assert found.status == "ok"
+    assert "everything that costs money, by key_1 since" in found.found
+    assert "the bill runs away" in found.found
+    await own.spoil("select app.set_stop('all', '', 'key_1', now(), null)")
+    assert "stopped" not in await own.findings()
+
+
 async def test_without_an_administrator_the_inside_is_left_out(own: Own) -> None:
     """It is no failure: what serves has no such address."""
     found = await named(own.app, "")

@@ -1,0 +1,1 @@
+select scope, reason, by_actor, at from app.standing_stops() order by scope
