@@ -29,11 +29,11 @@ async def dry(order: Order) -> None:
 def startable(order: Order) -> None:
     """Build what the web builds when it starts, which connects to nothing: settings that can each be right may still
     leave a step of a pipeline without a model. Raises Stopped with what the web would end with."""
-    from functions.cloud.parts import deployed
+    from shared.bootstrap import services
 
     told = settings(order)
     try:
-        built = deployed(told)
+        built = services(told)
     except OurFault as fault:
         raise Stopped(f"{order.path}: the web could not start: {fault.message}", code=2) from None
     built.telemetry.close()
