@@ -11,7 +11,7 @@ from shared.core.ids import RunId, TenantId
 from shared.fakes.log import MemoryLog
 from shared.fakes.shelf import MemoryShelf
 from shared.ports.log import Log
-from shared.ports.shelf import Shelf
+from shared.ports.shelf import Document, Shelf
 from tests.contract.samples import AT, AWKWARD, document, entry, run
 from tests.stores import Stores
 
@@ -161,10 +161,14 @@ async def test_an_orphan_is_a_running_document_that_fell_silent(shelf: Shelf, te
     assert len(await shelf.claim_orphans(AT + timedelta(minutes=11), AT, 1)) == 1
 
 
+def nobody_elses(tenant: TenantId) -> Document:
+    """A running document whose name is taken in no other test: a claim by name asks the documents of all tenants."""
+    return document(tenant, status="running").with_(id=RunId(f"doc_{uuid4().hex}"))
+
+
 async def test_one_orphan_can_be_claimed_by_its_name(shelf: Shelf, tenant: TenantId) -> None:
     """It alone, once, and only where it is silent."""
-    names = [RunId(f"doc_{uuid4().hex}") for _ in range(2)]
-    one, two = (document(tenant, status="running").with_(id=name) for name in names)
+    one, two = (nobody_elses(tenant) for _ in range(2))
     for each in (one, two):
         await shelf.put(each)
     late = AT + timedelta(minutes=5)
@@ -177,7 +181,7 @@ async def test_one_orphan_can_be_claimed_by_its_name(shelf: Shelf, tenant: Tenan
 
 async def test_orphans_can_be_looked_at(shelf: Shelf, tenant: TenantId) -> None:
     """A beat before the limit leaves them to whoever claims them."""
-    one, late = document(tenant, status="running"), AT + timedelta(minutes=5)
+    one, late = nobody_elses(tenant), AT + timedelta(minutes=5)
     await shelf.put(one)
     for _ in range(2):
         assert (tenant, one.id) in await shelf.claim_orphans(late, AT, 10_000)
