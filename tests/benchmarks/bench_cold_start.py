@@ -3,9 +3,9 @@
     python -m tests.benchmarks.bench_cold_start
 
 JSON lines; seconds of wall clock, the best of a few: another process on the machine only ever adds. From the start of
-the process to the first byte of `/readyz`, which has asked the database and Redis: with Python's compiled files beside
-the sources, without them (a mount has none), and from where a snapshot of the memory is woken. Then the import of the
-web module, and the packages that take most of it.
+the process to the first byte of `/readyz`, which has asked the database and Redis, and from where a snapshot of the
+memory is woken. The files are those that the image holds. Then the import of the web module, and the packages that take
+most of it.
 """
 
 import asyncio
@@ -69,13 +69,10 @@ async def measured(folder: Path) -> list[dict[str, object]]:
             }
             plane.secret("chatsmart", values, ENVIRONMENT)
             tree = folder / "tree"
-            uncompiled = await first_byte(plane, Place(folder / "uncompiled", folder / "other-tree"))
-            await first_byte(plane, Place(folder / "warming", tree))
-            compiled = [await first_byte(plane, Place(folder / f"c{n}", tree)) for n in range(RUNS)]
+            started_whole = [await first_byte(plane, Place(folder / f"c{n}", tree)) for n in range(RUNS)]
             woken = [await first_byte(plane, Place(folder / f"s{n}", tree), snapshot=True) for n in range(3)]
     return [
-        figure("first byte, compiled", min(compiled), FIRST_BYTE),
-        figure("first byte, sources only", uncompiled),
+        figure("first byte", min(started_whole), FIRST_BYTE),
         figure("first byte after a restore", min(woken), FIRST_BYTE),
         figure("import of the web module", min(imported() for _ in range(RUNS)), IMPORT),
         *[figure(f"import: {name}", value) for name, value in heaviest()],

@@ -159,6 +159,22 @@ def test_images_are_pinned(version: Version) -> None:
 
 
 @pytest.mark.parametrize("tag", ["Web.*", "Webhooks.*", "write", *sorted(JOB_NAMES)])
+def test_our_sources_are_compiled_in_the_image(version: Version, tag: str) -> None:
+    """All of them, after they were copied and where they lie; what was compiled is not compared with its source."""
+    image = version.functions[tag].image
+    assert image is not None
+    where, copied, compiled = (
+        image.commands.index(step)
+        for step in (
+            "WORKDIR /root",
+            "COPY . /",
+            "RUN python -m compileall -q --invalidation-mode unchecked-hash shared functions",
+        )
+    )
+    assert where < copied < compiled
+
+
+@pytest.mark.parametrize("tag", ["Web.*", "Webhooks.*", "write", *sorted(JOB_NAMES)])
 def test_every_file_of_ours_is_mounted(deployed: Plane, version: Version, tag: str) -> None:
     """Every tracked file of `shared` and `functions` is in the container: SQL, word lists and templates as well."""
     assert mounted(version.functions[tag]) >= tracked("shared", "functions")

@@ -8,6 +8,7 @@ it is told what to run, halted and woken where a snapshot of its memory would be
 import asyncio
 import json
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from modal_proto import api_pb2
 from infra.simulator.modal.apps import layout
 from infra.simulator.modal.calls import STATUSES, Flow
 from infra.simulator.modal.plane import Plane
+from infra.simulator.modal.reading import files, image
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 _GRACE = 30.0
@@ -31,6 +33,7 @@ _GRACE = 30.0
 _PATIENCE = 20.0
 """Seconds that anything in here may take."""
 _HIDE = "import sys\n\nsys.path[:] = [one for one in sys.path if one != {hidden!r}]\n"
+_COMPILE = "RUN python -m compileall "
 T = TypeVar("T")
 
 
@@ -41,7 +44,7 @@ class CallFailed(Exception):
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a container lies: `root` is an empty folder of its own. The mounted files are in `tree`, by default beneath
-    it; those that lie there already stay, so that containers which share one also share what Python compiled."""
+    it; those that lie there already stay."""
 
     root: Path
     tree: Path | None = None
@@ -230,11 +233,12 @@ async def started(
     interpreter (`-X importtime`). Raises LookupError where nothing is deployed under that name.
     """
     plane.app(app, environment)
-    arguments, mounted, secrets = plane.on_loop(
+    arguments, files, secrets, steps = plane.on_loop(
         lambda: _arguments(plane, app, tag, environment, snapshot=snapshot)
     )
     root, tree = place.root, place.tree or place.root / "files"
-    _lay_out(plane, mounted, tree)
+    if _lay_out(plane, files, tree):
+        await _compile(steps, tree)
     _boot(root)
     (root / "arguments").write_bytes(arguments.SerializeToString())
     told = {
@@ -274,8 +278,8 @@ async def started(
 
 def _arguments(
     plane: Plane, name: str, tag: str, environment: str, *, snapshot: bool
-) -> tuple[api_pb2.ContainerArguments, Mapping[str, str], Mapping[str, str]]:
-    """What the container is told; its files' hashes by path; its environment."""
+) -> tuple[api_pb2.ContainerArguments, Mapping[str, str], Mapping[str, str], Sequence[str]]:
+    """What the container is told; its files' hashes by path; its environment; its image's steps."""
     store = plane.store
     app = store.app_named(name, environment)
     if app is None or tag not in app.versions[-1].functions:
@@ -293,11 +297,11 @@ def _arguments(
         checkpoint_id=store.fresh("ch") if definition.is_checkpointing_function else "",
         app_layout=layout(store, app),
     )
-    mounted = {one.filename: one.sha256_hex for mount in definition.mount_ids for one in store.mounts[mount]}
+    found = {one.path: one.sha256 for one in files(store, definition)}
     secrets: dict[str, str] = {}
     for key in definition.secret_ids:
         secrets |= store.secrets[key].values
-    return arguments, mounted, secrets
+    return arguments, found, secrets, image(store, definition.image_id).commands
 
 
 def _boot(root: Path) -> None:
@@ -306,11 +310,25 @@ def _boot(root: Path) -> None:
     (root / "boot" / "sitecustomize.py").write_text(_HIDE.format(hidden=str(CHECKOUT)), "utf-8")
 
 
-def _lay_out(plane: Plane, mounted: Mapping[str, str], tree: Path) -> None:
+def _lay_out(plane: Plane, files: Mapping[str, str], tree: Path) -> bool:
+    """Whether anything was not there yet."""
     (tree / "root").mkdir(parents=True, exist_ok=True)
-    contents = plane.on_loop(lambda: {key: plane.store.contents[key] for key in set(mounted.values())})
-    for path, key in mounted.items():
-        place = tree / path.lstrip("/")
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(contents[key])
+    contents = plane.on_loop(lambda: {key: plane.store.contents[key] for key in set(files.values())})
+    missing = {tree / path.lstrip("/"): key for path, key in files.items()}
+    missing = {place: key for place, key in missing.items() if not place.exists()}
+    for place, key in missing.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(contents[key])
+    return bool(missing)
+
+
+async def _compile(steps: Sequence[str], tree: Path) -> None:
+    """Run the steps of the image that compile what it copied. The other steps install what is installed here too."""
+    for step in steps:
+        if not step.startswith(_COMPILE):
+            continue
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "compileall", *shlex.split(step[len(_COMPILE) :])), cwd=tree / "root"
+        )
+        if await process.wait():
+            raise CallFailed(f"the image could not be built: {step}")

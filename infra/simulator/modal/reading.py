@@ -1,6 +1,6 @@
 """The wire's messages, read into values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from modal_proto import api_pb2
 
@@ -54,7 +54,7 @@ def function(store: Store, kept: KeptFunction) -> received.Function:
             received.Volume(store.volumes[one.volume_id][1], one.mount_path, one.read_only)
             for one in told.volume_mounts
         ),
-        files=files(store, told.mount_ids),
+        files=files(store, told),
         image=image(store, told.image_id) if told.image_id else None,
         max_inputs=told.max_concurrent_inputs,
         target_inputs=told.target_concurrent_inputs,
@@ -80,14 +80,25 @@ def secret(store: Store, key: str) -> received.Secret:
     )
 
 
-def files(store: Store, mounts: Iterable[str]) -> tuple[received.File, ...]:
-    """What the mounts lay into a container, by path."""
+def files(store: Store, told: api_pb2.Function) -> tuple[received.File, ...]:
+    """What a container of the function finds, by path: what its image copied in, and over it what is mounted."""
     found = {
         one.filename: received.File(one.filename, one.sha256_hex, one.mode)
-        for key in mounts
+        for key in [*_copied(store, told.image_id), *told.mount_ids]
         for one in store.mounts[key]
     }
     return tuple(found[path] for path in sorted(found))
+
+
+def _copied(store: Store, key: str) -> Iterator[str]:
+    """The mounts whose files an image's layers copy to where they say they belong, the lowest layer first."""
+    request = store.images.get(key)
+    if request is None:
+        return
+    for base in request.image.base_images:
+        yield from _copied(store, base.image_id)
+    if "COPY . /" in request.image.dockerfile_commands:
+        yield request.image.context_mount_id
 
 
 def image(store: Store, key: str) -> received.Image:
