@@ -23,11 +23,33 @@ state() { { cat "$1" infra/install.sh; sed '/^\[tool.ruff\]/,$d' pyproject.toml;
 current() { [ -f "$venv/.stamp-$1" ] && [ "$(cat "$venv/.stamp-$1")" = "$(state "$2")" ]; }
 
 # The larger lock holds the smaller one, version for version, so a current development install serves as well.
-if [ ! -e "$venv/.unfinished" ] && [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' 2>/dev/null; then
-    if current "$kind" "$lock" || { [ "$kind" = run ] && current dev requirements-dev.lock; }; then
-        exit 0
-    fi
-fi
+done_already() {
+    [ ! -e "$venv/.unfinished" ] && [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' 2>/dev/null || return 1
+    current "$kind" "$lock" || { [ "$kind" = run ] && current dev requirements-dev.lock; }
+}
+
+# Two at once (`make up` here, `make test` there): the second waits for the first and finds its work done.
+alone() {
+    waited=
+    until mkdir "$venv.lock" 2>/dev/null; do
+        # The first may be between the folder and its number: a number that is missing for two seconds never comes.
+        other=$(cat "$venv.lock/pid" 2>/dev/null || { sleep 2; cat "$venv.lock/pid" 2>/dev/null; } || true)
+        if [ -z "$other" ] || ! kill -0 "$other" 2>/dev/null; then
+            rm -rf "$venv.lock"
+            continue
+        fi
+        [ -n "$waited" ] || say "Process $other is installing into $venv already; waiting for it."
+        waited=1
+        sleep 1
+    done
+    trap 'rm -rf "$venv.lock"' EXIT
+    trap 'exit 130' INT TERM HUP
+    echo $$ >"$venv.lock/pid"
+}
+
+if done_already; then exit 0; fi
+alone
+if done_already; then exit 0; fi
 
 pick_python() {
     for name in ${PYTHON:-} python3 python3.13 python3.12 python3.11 python; do
