@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-vllm/bin/python"
 LLAMA = LLAMAS["llama-3.1-8b"]
 WINDOW = 2048
+SLOTS = 16
+"""What the engine works on at once."""
 READY_SECONDS = 240.0
 DRAIN_SECONDS = 30
 KEY = "a-key-of-the-laptop"
@@ -71,7 +73,7 @@ class Pool:
             model=str(weights),
             served=LLAMA.served,
             context=WINDOW,
-            at_once=16,
+            at_once=SLOTS,
             drain=DRAIN_SECONDS,
             port=port,
         )
@@ -107,7 +109,16 @@ def laptop(weights: Path, folder: Path) -> "Iterator[tuple[Address, subprocess.P
     port = free_port()
     begun = time.monotonic()
     vllm = (str(PYTHON.with_name("vllm")), "serve", str(weights), "--served-model-name", LLAMA.served)
-    size = ("--max-model-len", str(WINDOW), "--max-num-seqs", "16", "--port", str(port), "--api-key", KEY)
+    size = (
+        "--max-model-len",
+        str(WINDOW),
+        "--max-num-seqs",
+        str(SLOTS),
+        "--port",
+        str(port),
+        "--api-key",
+        KEY,
+    )
     with (folder / "output").open("wb") as out:
         process = subprocess.Popen(
             (*vllm, *size, *_ON_A_CPU),
