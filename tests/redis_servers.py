@@ -33,14 +33,14 @@ class Server:
 
     def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
         self.port = port or free_port()
-        self._folder, self._options = folder, options
+        self.folder, self._options = folder, options
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Returns when it takes connections; it may still be loading, or want a password."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         given: Sequence[str] = (
-            "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", "",
+            "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "",
             "--appendonly", "no", *self._options,
         )  # fmt: skip
         self._process = subprocess.Popen(
@@ -67,9 +67,9 @@ class Server:
 
 
 @contextmanager
-def server(folder: Path, *options: str) -> Iterator[Server]:
+def server(folder: Path, *options: str, port: int = 0) -> Iterator[Server]:
     """A started one; ended afterwards."""
-    one = Server(folder, *options)
+    one = Server(folder, *options, port=port)
     one.start()
     try:
         yield one
@@ -78,15 +78,18 @@ def server(folder: Path, *options: str) -> Iterator[Server]:
 
 
 @contextmanager
-def cluster(folder: Path, nodes: int = 3) -> Iterator[list[Server]]:
-    """Nodes that share the slots; every node has some before it is told of."""
+def cluster(folder: Path, nodes: int = 3, announced: Sequence[int] = ()) -> Iterator[list[Server]]:
+    """Nodes that share the slots; every node has some before it is told of. `announced` are the ports, one for each,
+    that they say they are at."""
     with ExitStack() as stack:
-        servers = [
-            stack.enter_context(
-                server(folder / str(n), "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
-            )
-            for n in range(nodes)
-        ]
+        servers = []
+        for n in range(nodes):
+            port = free_port()
+            options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]
+            if announced:
+                options += ["--cluster-announce-port", str(announced[n])]
+                options += ["--cluster-announce-bus-port", str(port + _BUS)]
+            servers.append(stack.enter_context(server(folder / str(n), *options, port=port)))
         clients = [stack.enter_context(Redis(port=one.port)) for one in servers]
         for n, client in enumerate(clients):
             slots = range(_SLOTS * n // nodes, _SLOTS * (n + 1) // nodes)

@@ -48,7 +48,7 @@ class Shape:
     heads: int = 16
     groups: int = 4
     inner: int = 256
-    window: int = 4096
+    window: int = 8192
 
 
 def make(folder: Path, seed: int = 5, shape: Shape | None = None) -> Path:

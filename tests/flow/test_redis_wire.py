@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -240,6 +240,61 @@ async def test_a_slot_that_moves_is_followed(tmp_path: Path) -> None:
             await asyncio.to_thread(nodes[1].stop)
             with pytest.raises(Unavailable):
                 await connection.line.run(COUNT, [moved], [])
+
+
+async def test_a_cluster_under_tls(tmp_path: Path, tenant: TenantId) -> None:
+    """As the clouds' own have it: every node behind TLS at the address that it announces, the certificate checked."""
+    ca, context = certified(tmp_path / "good")
+    other, _ = certified(tmp_path / "other")
+    async with AsyncExitStack() as stack:
+        doors = [await stack.enter_async_context(relay(0, context)) for _ in range(3)]
+        announced = [door.port for door in doors]
+        for door, node in zip(
+            doors, stack.enter_context(cluster(tmp_path / "nodes", announced=announced)), strict=True
+        ):
+            door.target = node.port
+        url = f"rediss+cluster://127.0.0.1:{doors[0].port}"
+        async with connected(f"{url}?ssl_ca_certs={ca}") as connection:
+            await connection.ready()
+            for n in range(60):
+                assert await connection.line.run(COUNT, [f"k{n}"], []) == "1"
+                assert await connection.commands.get(f"k{n}") == b"1"
+            bus = RedisBus(connection)
+            await bus.publish(tenant, run(), [event(1, "started"), event(2, "finished")])
+            assert [one.position async for one in bus.follow(tenant, run())] == [1, 2]
+        assert all(door.ever for door in doors)
+        assert "ssl_ca_certs" in await fault(f"{url}?ssl_ca_certs={other}")
+
+
+async def answered(connection: RedisConnection) -> str:
+    """What a script says, or why it says nothing."""
+    try:
+        return str(await connection.line.run(COUNT, ["kept"], []))
+    except Unavailable as fault:
+        return fault.message
+
+
+async def test_a_server_that_is_still_loading_is_told(redis: Server) -> None:
+    """Until it has its data again; nothing is lost by asking too early."""
+    with SyncRedis(port=redis.port) as client:
+        client.set("kept", "1")
+        # A server that loads looks up after every two megabytes.
+        client.config_set("rdbcompression", "no")
+        asked(client, "DEBUG", "POPULATE", 400, "k", 64_000)
+        client.save()
+    async with connected(redis.url) as connection:
+        await connection.ready()
+        await asyncio.to_thread(redis.stop)
+        slow = Server(redis.folder, "--key-load-delay", "10000", port=redis.port)
+        try:
+            await asyncio.to_thread(slow.start)
+            with pytest.raises(Unavailable, match="still loading"):
+                await connection.ready()
+            async with asyncio.timeout(20):
+                while (said := await answered(connection)) != "2":
+                    assert "still loading" in said
+        finally:
+            await asyncio.to_thread(slow.stop)
 
 
 def _slot(client: SyncRedis, key: str) -> int:

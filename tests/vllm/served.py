@@ -20,7 +20,9 @@ from gpu.process import Engine, Launch
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-vllm/bin/python"
 LLAMA = LLAMAS["llama-3.1-8b"]
-WINDOW = 2048
+WINDOW = 8192
+LONG = 6_000
+"""Tokens of an answer that is not over, on any machine, when a test does something to it in its middle."""
 SLOTS = 16
 """What the engine works on at once."""
 READY_SECONDS = 240.0

@@ -10,9 +10,7 @@ import pytest
 from gpu.metrics import PoolMetrics
 from shared.core.chunk import Used
 from tests.vllm.asking import SPEC, Asking, greedy
-from tests.vllm.served import LLAMA, SLOTS, WINDOW, Address
-
-LONG = 1_800
+from tests.vllm.served import LLAMA, LONG, SLOTS, WINDOW, Address
 
 
 async def until(address: Address, met: Callable[[PoolMetrics], bool], seconds: float = 30.0) -> None:

@@ -33,9 +33,11 @@ class Bad:
 
 BAD = {
     "a prompt over the window": Bad(
-        ask("word " * 4_000), rf"maximum context length is {WINDOW} tokens", another=True
+        ask("word " * 2 * WINDOW), rf"maximum context length is {WINDOW} tokens", another=True
     ),
-    "more tokens than the window": Bad(ask("Hello", max_output=5_000), r"max_tokens.*5000.*2048"),
+    "more tokens than the window": Bad(
+        ask("Hello", max_output=2 * WINDOW), rf"max_tokens.*{2 * WINDOW}.*{WINDOW}"
+    ),
     "a schema that nothing fits": Bad(ask("Hello", max_output=50, schema=EMPTY), r"grammar"),
     "a schema that the grammar can't say": Bad(ask("Hello", max_output=50, schema=UNKNOWN), r"not supported"),
     "a temperature of nine": Bad(replace(ask("Hello"), temperature=9.0), r"temperature must be in \[0, 2\]"),

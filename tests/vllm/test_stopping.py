@@ -13,9 +13,9 @@ from shared.core.chunk import Chunk, Ended, Used
 from shared.core.faults import Cut, Overloaded, Unauthorised
 from shared.core.prompt import Prompt
 from tests.vllm.asking import SPEC, Asking, greedy
-from tests.vllm.served import Pool, laptop
+from tests.vllm.served import LONG, Pool, laptop
 
-LONG = greedy("Say much.", 1_500)
+SAID = greedy("Say much.", LONG)
 
 
 class Listening:
@@ -55,7 +55,7 @@ class Listening:
 async def test_a_pool_that_ends_finishes_its_answers_and_refuses_new_ones(asking: Asking, pool: Pool) -> None:
     """From the moment that its end was asked for the pool says that it drains and refuses work as an overloaded
     provider does; what it had begun comes whole; then it is gone, with all that it had started."""
-    long = Listening(asking, LONG)
+    long = Listening(asking, SAID)
     await long.until(20)
     ending = asyncio.create_task(asyncio.to_thread(pool.engine.stop))
     await asyncio.sleep(0.3)
@@ -68,7 +68,7 @@ async def test_a_pool_that_ends_finishes_its_answers_and_refuses_new_ones(asking
     assert at < long.written
     assert answer.finish == "length"
     assert answer.usage is not None
-    assert answer.usage.output == 1_500
+    assert answer.usage.output == LONG
     assert await ending == "drained"
     with pytest.raises(Overloaded, match="can't be reached"):
         await asking.hear(greedy("Hello", 5))
@@ -84,22 +84,22 @@ async def test_a_server_of_ones_own_takes_its_key_and_cuts_its_answers_at_its_en
             await Asking.at(client, address, "another").hear(greedy("Hello", 5))
         asking = Asking.at(client, address)
         assert (await asking.hear(greedy("Hello", 5))).answer.finish == "length"
-        long = Listening(asking, LONG)
+        long = Listening(asking, SAID)
         await long.until(20)
         os.kill(process.pid, signal.SIGTERM)
         # Mostly it says `abort`; where the engine is gone before it could say so, the server falls silent.
         with pytest.raises((Cut, Overloaded, TimeoutError)):
             await long.end(10)
-        assert 20 <= long.written < 1_500
+        assert 20 <= long.written < LONG
         assert not any(isinstance(chunk, Ended) for chunk in long.chunks)
 
 
 async def test_a_server_that_is_killed_cuts_its_answer(asking: Asking, pool: Pool) -> None:
     """Killed in the middle, the answer is Cut after all that had come, with its usage so far."""
-    long = Listening(asking, LONG)
+    long = Listening(asking, SAID)
     await long.until(50)
     await asyncio.to_thread(pool.engine.stop, 0.0)
     with pytest.raises(Cut):
         await long.end()
-    assert 50 <= long.written < 1_500
+    assert 50 <= long.written < LONG
     assert collect(long.chunks).text

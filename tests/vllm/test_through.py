@@ -16,7 +16,7 @@ from shared.core.ids import RunId
 from shared.core.tenant import Principal
 from tests.flow.house import House, opened, served
 from tests.stores import Addresses
-from tests.vllm.served import LLAMA, Address, Pool
+from tests.vllm.served import LLAMA, LONG, Address, Pool
 
 ASKED: dict[str, Any] = {
     "model": LLAMA.name,
@@ -74,7 +74,7 @@ async def test_a_server_that_dies_in_the_middle_is_taken_over_from(addresses: Ad
     async with product(addresses, pool.address) as (house, client):
         got, before = b"", ""
         killing: asyncio.Task[Any] | None = None
-        asked = ASKED | {"max_tokens": 1_500, "stream": True}
+        asked = ASKED | {"max_tokens": LONG, "stream": True}
         async with client.stream("POST", "/v1/chat/completions", json=asked) as answer:
             assert answer.headers["x-chatsmart-model"] == LLAMA.name
             trace = answer.headers["x-chatsmart-trace"]
