@@ -46,7 +46,7 @@ class Listening:
             while self.written < tokens:  # noqa: ASYNC110 - read by another task
                 await asyncio.sleep(0.01)
 
-    async def end(self, seconds: float = 60) -> None:
+    async def end(self, seconds: float = 120) -> None:
         """To its end, or its fault. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             await self._task
