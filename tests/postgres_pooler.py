@@ -43,6 +43,8 @@ class Pooler:
         self._idle: deque[Server] = deque()
         self._free = asyncio.Condition()
         self._clients: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+        """To the server, whoever has them."""
 
     @property
     def dsn(self) -> str:
@@ -56,6 +58,7 @@ class Pooler:
 
     async def _connect(self) -> Server:
         reader, writer = await asyncio.open_unix_connection(self._socket)
+        self._writers.append(writer)
         said = f"user\0{self._user}\0database\0{self._database}\0\0".encode()
         writer.write(struct.pack("!ii", 8 + len(said), 196608) + said)
         greeting = b""
@@ -146,8 +149,10 @@ class Pooler:
         for task in tuple(self._clients):
             task.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        for server in self._idle:
-            server.writer.transport.abort()
+        for writer in self._writers:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
 
 
 class _Client:
