@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 
 from shared.adapters.postgres.address import pooled
+from shared.adapters.postgres.lost import LOST
 
 MIGRATIONS = Path(__file__).parent / "supabase" / "migrations"
 _NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql")
@@ -25,15 +26,6 @@ _OWN_TRANSACTION = re.compile(
 _CONNECT_SECONDS = 10.0
 _PATIENCE = 300.0
 """Seconds that one migrator waits for another."""
-_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    OSError,
-)
 _LOCK = 8317408623197234
 """The advisory lock under which one migrator at a time works; any number that nobody else uses."""
 
@@ -121,7 +113,7 @@ async def migrate(
         return run.applied
     except CannotMigrate as error:
         raise CannotMigrate(f"{error} {run.summary()}".strip()) from error.__cause__
-    except _LOST as error:
+    except LOST as error:
         raise Interrupted(
             f"the database went away ({str(error) or type(error).__name__}). {run.summary()} "
             "Run it again once the database is back: it goes on where it stopped."
@@ -212,7 +204,7 @@ async def _hang_up(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     """A connection that is lost already can't take its leave."""
     try:
         await connection.close(timeout=_CONNECT_SECONDS)
-    except (*_LOST, asyncpg.PostgresError):
+    except (*LOST, asyncpg.PostgresError):
         connection.terminate()
 
 
@@ -289,7 +281,7 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Mi
         # Rather fail than queue the app's traffic behind a lock that an old transaction keeps from us.
         await connection.execute("set local lock_timeout = '15s'")
         await connection.execute(migration.sql)
-    except _LOST:
+    except LOST:
         raise
     except asyncpg.PostgresError as error:
         position = int(error.as_dict().get("position") or 0)

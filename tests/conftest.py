@@ -1,7 +1,9 @@
 """Fixtures for every test. Nothing starts before a test asks for it."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -46,6 +48,31 @@ async def stores(addresses: Addresses) -> AsyncIterator[Stores]:
     """The adapters on this worker's database and Redis."""
     async with real.opened(addresses, SystemClock()) as opened:
         yield opened
+
+
+@pytest.fixture
+async def admin(addresses: Addresses) -> AsyncIterator[Any]:
+    """A bare connection with a superuser's login."""
+    async with _bare(addresses.admin) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def app(addresses: Addresses) -> AsyncIterator[Any]:
+    """A bare connection with the app's login, as an injected statement would have it."""
+    async with _bare(addresses.app) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def _bare(dsn: str) -> AsyncIterator[Any]:
+    import asyncpg
+
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 @pytest.fixture(scope="session")

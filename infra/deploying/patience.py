@@ -4,24 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import asyncpg
-
+from shared.adapters.postgres.lost import LOST as GONE
 from shared.core.faults import Unavailable
 
 T = TypeVar("T")
 STORE_SECONDS = 45.0
 """How long a database may be away in the middle of a deploy: a managed one's restart takes about that long."""
 _PAUSE = 0.5
-LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    Unavailable,
-    OSError,
-)
+LOST = (*GONE, Unavailable)
 """The database went away or is not there yet: what was asked may be asked again."""
 
 

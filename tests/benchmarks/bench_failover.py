@@ -11,16 +11,16 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import uvloop
 
-from tests.flow.started import started
+from tests.benchmarks.running import callers
+from tests.flow.started import Started, started
 
 FIRST_MS, EACH_MS = 50.0, 5.0
 BETWEEN_MS = 5000.0
@@ -117,8 +117,8 @@ async def leave(desk: Desk) -> float:
         await asyncio.sleep(0.005)
 
 
-async def measure(desk: Desk) -> None:
-    """All figures."""
+async def broken(desk: Desk) -> None:
+    """Answers that end early, from either side."""
     for _ in range(3):
         await first_token(desk)
     cuts = []
@@ -139,11 +139,12 @@ async def measure(desk: Desk) -> None:
     )
     gone = [await leave(desk) for _ in range(8)]
     tell("a client that left, until its provider's call ends, longest", max(gone), 200.0)
-    await asyncio.sleep(6)
-    for _ in range(3):
+
+
+async def dead_route(desk: Desk) -> None:
+    """A provider that answers nothing but errors. Its own start: no breaker has seen anything else."""
+    for _ in range(4):
         await first_token(desk)
-    await desk.clear()
-    await first_token(desk)
     dead = (await desk.calls())[-1]["provider"]
     await desk.plan(REFUSED, None, dead)
     for _ in range(8):
@@ -164,32 +165,26 @@ async def measure(desk: Desk) -> None:
     await desk.clear()
 
 
-async def run(url: str, key: str, provider: str) -> None:
+async def run(running: Started, measure: Callable[[Desk], Awaitable[None]]) -> None:
     """Measure over two clients."""
-    auth = {"authorization": f"Bearer {key}"}
-    async with (
-        httpx.AsyncClient(base_url=url, headers=auth, timeout=30) as gateway,
-        httpx.AsyncClient(base_url=provider, timeout=30) as control,
-    ):
-        await measure(Desk(gateway, control))
+    async with callers(running) as clients:
+        await measure(Desk(*clients))
 
 
 def main() -> None:
-    """Start everything, measure, stop."""
-    with (
-        tempfile.TemporaryDirectory(prefix="cs-bench-") as folder,
-        started(
-            Path(folder) / "home",
-            SIM_TTFT_MS=str(FIRST_MS),
-            SIM_TPOT_MS=str(EACH_MS),
-            CHATSMART_MONTH_CAP_MICROS=str(10**12),
-            CHATSMART_DAY_CAP_MICROS=str(10**12),
-        ) as running,
-    ):
-        gateway = psutil.Process(running.process.pid)
-        simulator = next(c for c in gateway.children() if "infra.simulator" in " ".join(c.cmdline()))
-        port = next(c.laddr.port for c in simulator.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
-        uvloop.run(run(running.url, running.key, f"http://127.0.0.1:{port}"))
+    """Start everything, measure, stop; once for each kind of trouble."""
+    settings = {
+        "SIM_TTFT_MS": str(FIRST_MS),
+        "SIM_TPOT_MS": str(EACH_MS),
+        "CHATSMART_MONTH_CAP_MICROS": str(10**12),
+        "CHATSMART_DAY_CAP_MICROS": str(10**12),
+    }
+    for measure in (broken, dead_route):
+        with (
+            tempfile.TemporaryDirectory(prefix="cs-bench-") as folder,
+            started(Path(folder) / "home", **settings) as running,
+        ):
+            uvloop.run(run(running, measure))
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ from itertools import count
 from pathlib import Path
 
 import httpx
-import psutil
 import uvloop
 
 from shared.models.breaker import RULES
-from tests.flow.started import started
+from tests.benchmarks.running import callers
+from tests.flow.started import Started, started
 
 HOSTED, HOSTED_MODEL, POOL = "gemini", "gemini-3.5-flash-lite", "llama"
 LIMIT = 50.0
@@ -54,7 +54,7 @@ class Desk:
 
     async def only(self, *providers: str) -> None:
         """The tenant's answers come from these alone."""
-        policy = {"models": {"providers": list(providers)}, "cache": {"tier": "off"}}
+        policy = {"models": {"providers": list(providers)}}
         (await self._gateway.put("/v1/policy", json=policy)).raise_for_status()
 
     async def plan(self, kind: str) -> None:
@@ -107,14 +107,10 @@ async def measure(desk: Desk) -> None:
     tell("a pool that answers 503, breaker open", taken["open"], taken["well"])
 
 
-async def run(url: str, key: str, provider: str) -> None:
+async def run(running: Started) -> None:
     """Measure over two clients."""
-    auth = {"authorization": f"Bearer {key}"}
-    async with (
-        httpx.AsyncClient(base_url=url, headers=auth, timeout=30) as gateway,
-        httpx.AsyncClient(base_url=provider, timeout=30) as control,
-    ):
-        await measure(Desk(gateway, control))
+    async with callers(running) as clients:
+        await measure(Desk(*clients))
 
 
 def main() -> None:
@@ -123,10 +119,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="cs-bench-") as folder,
         started(Path(folder) / "home", CHATSMART_MONTH_CAP_MICROS=str(10**12)) as running,
     ):
-        gateway = psutil.Process(running.process.pid)
-        simulator = next(c for c in gateway.children() if "infra.simulator" in " ".join(c.cmdline()))
-        port = next(c.laddr.port for c in simulator.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
-        uvloop.run(run(running.url, running.key, f"http://127.0.0.1:{port}"))
+        uvloop.run(run(running))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """What every `ports.rules.RuleBook` promises."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -16,7 +15,7 @@ from shared.fakes.keys import MemoryKeys
 from shared.ports.keys import ApiKey, Keys
 from shared.ports.rules import Edition, RuleBook
 from tests.contract.samples import AT
-from tests.stores import Addresses, Stores
+from tests.stores import Stores
 
 FULL = Rules(
     version=1,
@@ -53,13 +52,6 @@ def made(request: pytest.FixtureRequest) -> Keys:
 @pytest.fixture
 def book(keys: Keys) -> RuleBook:
     return keys.book
-
-
-@pytest.fixture
-async def admin(addresses: Addresses) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
-    connection = await asyncpg.connect(addresses.admin)
-    yield connection
-    await connection.close()
 
 
 def edition(version: int, by: str = "key_1", **changes: object) -> Edition:

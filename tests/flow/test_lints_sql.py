@@ -1,13 +1,10 @@
 """What Supabase's advisor would warn of, asked of the migrated database; each lint is shown an offence that it sees."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-
-from tests.stores import Addresses
 
 Connection = Any
 QUERIES = Path(__file__).parents[2] / "infra" / "cli" / "queries"
@@ -18,13 +15,6 @@ TABLE = (
 )
 MINE = "(tenant_id = (select public.current_tenant()))"
 OWN = "create policy p on public.t for select to authenticated using "
-
-
-@pytest.fixture
-async def admin(addresses: Addresses) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(addresses.admin)
-    yield connection
-    await connection.close()
 
 
 async def warned(admin: Connection) -> list[tuple[str, str]]:

@@ -58,13 +58,6 @@ class Browser:
 
 
 @pytest.fixture
-async def admin(addresses: Addresses) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(addresses.admin)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def browser(addresses: Addresses, admin: Connection, pair: Pair) -> AsyncIterator[Browser]:
     login = f"authenticator_{pair.mine[-12:]}"
     await admin.execute(

@@ -21,21 +21,6 @@ Connection = Any
 RULE = Removal("bodies: 90 days, house rule", "sweep", AT)
 
 
-@pytest.fixture
-async def admin(addresses: Addresses) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(addresses.admin)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def app(addresses: Addresses) -> AsyncIterator[Connection]:
-    """A bare connection with the app's login, as an injected statement would have it."""
-    connection = await asyncpg.connect(addresses.app)
-    yield connection
-    await connection.close()
-
-
 @asynccontextmanager
 async def guard_down(admin: Connection) -> AsyncIterator[None]:
     """Triggers that refuse changes, switched off as only a superuser can."""

@@ -16,13 +16,6 @@ from tests.stores import Addresses, Stores
 Connection = Any
 
 
-@pytest.fixture
-async def admin(addresses: Addresses) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(addresses.admin)
-    yield connection
-    await connection.close()
-
-
 @asynccontextmanager
 async def guard_down(admin: Connection) -> AsyncIterator[None]:
     """Triggers that refuse changes, switched off as only a superuser can."""

@@ -1,7 +1,6 @@
 """Another tenant's rows are out of reach through SQL, as the app's own login, whatever it says."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -51,22 +50,6 @@ async def pair(stores: Stores, tenant: TenantId, other_tenant: TenantId) -> Pair
         await stores.shelf.put(document(one, status="running"), [entry(one)])
         await PostgresIdempotency(stores.database).claim(Keyed(one, "POST /", "k", b"x" * 32), run(), AT)
     return Pair(tenant, other_tenant)
-
-
-@pytest.fixture
-async def app(addresses: Addresses) -> AsyncIterator[Connection]:
-    """A bare connection with the app's login, as an injected statement would have it."""
-    connection = await asyncpg.connect(addresses.app)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def admin(addresses: Addresses) -> AsyncIterator[Connection]:
-    """The superuser's."""
-    connection = await asyncpg.connect(addresses.admin)
-    yield connection
-    await connection.close()
 
 
 async def act_as(connection: Connection, claims: str | None) -> None:

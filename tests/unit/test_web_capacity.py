@@ -1,39 +1,17 @@
 """/v1/operator/capacity and /v1/operator/stop: the pool, its bounds, and what stopping the tier does to them."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 
-from shared.core.ids import KeyId
-from shared.fakes.capacity import MemoryCapacity
-from shared.fakes.health import MemoryHealth, MemoryHealthStore
-from shared.fakes.stops import MemoryStops
 from shared.ports.capacity import Bounds, Room
-from shared.ports.keys import ApiKey
-from shared.tenancy.keys import digest
-from tests.unit.web_engine import AUTH, NOW, TENANT, Engine
+from tests.unit.web_engine import AUTH
+from tests.unit.web_operated import KEY, OPERATOR, Operated
 
-OPERATOR = "cs_the-key-of-an-operator-0000000001"
-KEY = KeyId("key_" + "0" * 31 + "3")
 CAPACITY, STOP = "/v1/operator/capacity", "/v1/operator/stop"
 LLAMA = {"scope": "llama", "reason": "GPUs are short"}
-
-
-@dataclass
-class Operated(Engine):
-    """The engine with containers, and an operator."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.health = MemoryHealth(self.clock, MemoryHealthStore())
-        self.capacity = MemoryCapacity(Room("Web", 2, 0, 20, 0), Room("Llama", None, 1, 4, 1))
-        self.stops = MemoryStops()
-        scopes = frozenset({"member", "operator"})
-        row = ApiKey(KEY, TENANT, "ops", OPERATOR[-4:], scopes, NOW)  # type: ignore[arg-type]
-        self.keys.rows[digest(OPERATOR)] = row
 
 
 @pytest.fixture

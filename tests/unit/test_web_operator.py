@@ -1,36 +1,17 @@
 """/v1/operator: for operators alone."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
 
-from shared.core.ids import KeyId
-from shared.fakes.health import MemoryHealth, MemoryHealthStore
 from shared.models.catalogue import AUTO
 from shared.ports.health import Report
-from shared.ports.keys import ApiKey
-from shared.tenancy.keys import digest
-from tests.unit.web_engine import AUTH, NOW, TENANT, Engine
+from tests.unit.web_engine import AUTH
+from tests.unit.web_operated import OPERATOR, Operated
 
-OPERATOR = "cs_the-key-of-an-operator-0000000001"
 QUARANTINE = "/v1/operator/quarantine"
-
-
-@dataclass
-class Operated(Engine):
-    """The engine with models that may be ill, and an operator."""
-
-    store: MemoryHealthStore = field(default_factory=MemoryHealthStore)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.health = MemoryHealth(self.clock, self.store)
-        scopes = frozenset({"member", "operator"})
-        row = ApiKey(KeyId("key_" + "0" * 31 + "3"), TENANT, "ops", OPERATOR[-4:], scopes, NOW)  # type: ignore[arg-type]
-        self.keys.rows[digest(OPERATOR)] = row
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import asyncpg
 import orjson
 
 from shared.adapters.postgres.address import local, may_keep_statements
+from shared.adapters.postgres.lost import LOST
 from shared.adapters.postgres.pool import Connection, Pool, Record
 from shared.adapters.postgres.queries import load
 from shared.core.faults import OurFault, Unavailable
@@ -25,18 +26,7 @@ _COMMAND = 30.0
 _CLOSE = 3.0
 """Seconds: how long to wait for a free connection, for a statement, and for those in use at the end."""
 
-_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ReadOnlySQLTransactionError,
-    # what asyncpg makes of a connection on which the server's farewell arrived while it lay in the pool
-    asyncpg.InternalClientError,
-    OSError,  # TimeoutError among them
-)
+_LOST = (*LOST, asyncpg.TooManyConnectionsError, asyncpg.ReadOnlySQLTransactionError)
 """The server is not there, or goes away, or is the wrong one of a pair."""
 
 
