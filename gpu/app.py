@@ -6,12 +6,13 @@ A replica's address asks for Modal's proxy token (the default): a caller without
 
 import os
 import sys
+from math import ceil
 from pathlib import Path
 
 import modal
 
 from gpu.flags import DRAIN_SECONDS, PORT, flags_for
-from gpu.kinds import kind_named
+from gpu.kinds import MIB, kind_named
 from gpu.llamas import fitting, llama_named
 from gpu.process import Engine, Launch, PoolFault
 from gpu.weights import check, fetch
@@ -73,7 +74,8 @@ def weights() -> str:
     env=serving,
     gpu=KIND.name,
     cpu=KIND.cores,
-    memory=KIND.gib * 1024,
+    # The picture of a sleeping server holds its weights in the machine's memory.
+    memory=KIND.gib * 1024 + (ceil(LLAMA.weights / MIB) if DEPLOYMENT.gpu_snapshot else 0),
     volumes={str(WEIGHTS): weights_volume, str(CACHE): cache_volume},
     port=PORT,
     target_concurrency=KIND.wanted,

@@ -81,20 +81,17 @@ class Front:
             message = "This replica is about to end." if state == "draining" else "The engine has died."
             await self._refuse(send, 503, "ServiceUnavailableError", message)
             return
-        if self._side.require_salt:
-            body = await _body(receive)
-            if body is None:
-                return
-            if len(body) > LARGEST_BODY:
-                await self._refuse(send, 413, "BadRequestError", f"The body is over {LARGEST_BODY} bytes.")
-                return
-            if not _salted(body):
-                text = (
-                    "'cache_salt' is missing: without one, a prompt's prefix would be cached for all tenants."
-                )
-                await self._refuse(send, 400, "BadRequestError", text, param="cache_salt")
-                return
-            receive = _again(body, receive)
+        body = await _body(receive)
+        if body is None:
+            return
+        if len(body) > LARGEST_BODY:
+            await self._refuse(send, 413, "BadRequestError", f"The body is over {LARGEST_BODY} bytes.")
+            return
+        if not _salted(body):
+            text = "'cache_salt' is missing: without one, a prompt's prefix would be cached for all tenants."
+            await self._refuse(send, 400, "BadRequestError", text, param="cache_salt")
+            return
+        receive = _again(body, receive)
         await self._app(scope, receive, self._marked(scope, send))
 
     def _inside(self, scope: MutableMapping[str, Any]) -> bool:

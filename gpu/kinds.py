@@ -49,7 +49,7 @@ class Kind:
 
     @property
     def gib(self) -> int:
-        """GiB of the machine's memory that it asks for: weights go past it, from the volume to the card."""
+        """GiB of the machine's memory that it asks for to serve: weights go past it, from the volume to the card."""
         return 8 * self.cards
 
     @property

@@ -283,16 +283,13 @@ class PoolSide:
 
     state: Path | None = None
     """The folder in which the pool's keeper leaves word: `draining`, and the `token` that its own calls carry."""
-    require_salt: bool = True
-    """Whether a request without a `cache_salt` of its own is refused."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "PoolSide":
-        """Read the environment. Raises BadSettings naming the variable."""
+        """Read the environment."""
         env = os.environ if environ is None else environ
         folder = env.get("CHATSMART_POOL_STATE", "")
-        salted = _Reader(env).switch("CHATSMART_POOL_REQUIRE_SALT", default=True)
-        return cls(Path(folder) if folder else None, salted)
+        return cls(Path(folder) if folder else None)
 
 
 @dataclass(frozen=True, slots=True)

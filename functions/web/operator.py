@@ -14,6 +14,7 @@ from shared.core.model_spec import ModelSpec
 from shared.core.tenant import Principal
 from shared.core.text import sound
 from shared.ports.health import Standing
+from shared.ports.stops import SAID
 
 router = APIRouter(tags=["operator"])
 _LONGEST = 200
@@ -53,6 +54,10 @@ async def quarantined(request: Request, _operator: Operator) -> Response:
         raise BadRequest("'model' must be the name of a model.", param="model")
     if not isinstance(why, str) or not 0 < len(sound(why, "why").strip()) <= _LONGEST:
         raise BadRequest(f"'why' must have 1 to {_LONGEST} characters: others will read it.", param="why")
+    if why.split()[0] == SAID.strip():
+        raise BadRequest(
+            f"'why' must not begin with '{SAID.strip()}': so begins what a stop says.", param="why"
+        )
     services = engine(request)
     spec = services.catalogue.get(model)
     await services.health.quarantine([spec.name], " ".join(why.split()))

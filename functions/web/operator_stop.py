@@ -12,9 +12,11 @@ from functions.web.operator import Operator
 from functions.web.reply import Json
 from functions.web.request import engine, json_body
 from shared.core.faults import BadRequest, Conflict, NotYours, Unavailable
+from shared.core.lines import LINES
+from shared.core.model_spec import POOL
 from shared.core.text import sound
 from shared.ports.capacity import Bounds
-from shared.ports.stops import SCOPES, Change, Scope, Stop
+from shared.ports.stops import SAID, SCOPES, Change, Scope, Stop
 
 if TYPE_CHECKING:
     from shared.bootstrap import Services
@@ -23,8 +25,6 @@ router = APIRouter(tags=["operator"])
 _POOL = "Llama"
 """What the pool is called where it is deployed (`gpu/app.py`)."""
 _LEAST = 1
-_SAID = "stopped: "
-"""How the reason of a model begins that is out because its tier is stopped."""
 _LONGEST = 200
 _HISTORY = 50
 
@@ -44,7 +44,7 @@ async def standing(request: Request, _operator: Operator) -> Response:
 async def stopped(request: Request, operator: Operator) -> Response:
     """`all`: every call that would cost money is a 503 until it is let go on; what is stored, read or replayed is
     served, and documents under way wait. `llama`: our own models are not asked, and their pool is bounded to its
-    least."""
+    least where that can be done."""
     given = await json_body(request)
     scope, reason = _scope(given.get("scope")), given.get("reason")
     if not isinstance(reason, str) or not 0 < len(sound(reason, "reason").strip()) <= _LONGEST:
@@ -59,9 +59,10 @@ async def stopped(request: Request, operator: Operator) -> Response:
     stop = Stop(scope, reason, operator.actor, services.clock.now(), ceiling)
     await services.stops.stop(stop)
     if scope == "llama":
-        await _bound(services, Bounds(0, _LEAST, 0))
+        if ceiling is not None:  # what is not known could not be put back
+            await _bound(services, Bounds(0, _LEAST, 0))
         with suppress(Unavailable):  # it is stopped without this; whoever looks at the models sees why
-            await services.health.quarantine(await _ours(services, stopped=False), f"{_SAID}{reason}")
+            await services.health.quarantine(await _ours(services, stopped=False), f"{SAID}{reason}")
     return Json(_row(stop))
 
 
@@ -74,8 +75,10 @@ async def resumed(request: Request, operator: Operator, scope: str = "all") -> R
         # Before the switch: what fails on the way is asked for again, and the record still says how large the pool was.
         await services.health.quarantine(await _ours(services, stopped=True), None)
         if was.ceiling is not None:
-            with suppress(NotYours, Conflict):
+            try:
                 await services.capacity.bound(_POOL, Bounds(maximum=was.ceiling))
+            except (NotYours, Conflict) as fault:
+                LINES.warning("pool not let grow", most=was.ceiling, fault=fault.code, message=fault.message)
     await services.stops.resume(chosen, operator.actor, services.clock.now())
     return Response(status_code=204)
 
@@ -90,9 +93,9 @@ async def _ours(services: "Services", *, stopped: bool) -> list[str]:
     """Our own models: those that are out because they were stopped, or those that are not out for a reason of their
     own, which a stop must neither replace nor end. Raises Unavailable."""
     table = await services.health.table()
-    names = [spec.name for spec in services.catalogue.models() if spec.provider == "llama"]
+    names = [spec.name for spec in services.catalogue.models() if spec.provider == POOL]
     out = {name: row.why for name, row in table.items() if row.state == "quarantined"}
-    return [name for name in names if out.get(name, "" if stopped else _SAID).startswith(_SAID)]
+    return [name for name in names if out.get(name, "" if stopped else SAID).startswith(SAID)]
 
 
 async def _ceiling(services: "Services") -> int | None:
@@ -108,8 +111,8 @@ async def _bound(services: "Services", bounds: Bounds) -> None:
     """What is stopped is not asked, so a pool that can't be bounded costs what it takes to fall idle."""
     try:
         await services.capacity.bound(_POOL, bounds)
-    except (NotYours, Conflict, Unavailable):
-        return
+    except (NotYours, Conflict, Unavailable) as fault:
+        LINES.warning("pool not bounded", fault=fault.code, message=fault.message)
 
 
 def _row(stop: Stop) -> dict[str, Any]:

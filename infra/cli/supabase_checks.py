@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 from infra.cli.finding import Finding
 from shared.config import Settings
+from shared.ports.objects import BUCKETS
 
 if TYPE_CHECKING:
     import httpx
 
 SECONDS = 5.0
-PRIVATE_BUCKETS = ("uploads", "exports")
 _PUSH = "Make the project as its file says: `supabase config push --workdir infra`."
 _KEY = "Take the secret key (sb_secret_…) from the project's API keys, and never the publishable or anon one."
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -203,15 +203,15 @@ def _claims(token: str) -> dict[str, Any]:
 async def _buckets(client: "httpx.AsyncClient") -> str:
     said = _json(await client.get("/storage/v1/bucket"), "Storage")
     there = {row.get("id"): row for row in said if isinstance(row, dict)} if isinstance(said, list) else {}
-    missing = [name for name in PRIVATE_BUCKETS if name not in there]
+    missing = [name for name in BUCKETS if name not in there]
     if missing:
         raise _Wrong(f"missing: {', '.join(missing)}", "Run `chatsmart migrate`: a migration makes them.")
-    public = [name for name in PRIVATE_BUCKETS if there[name].get("public")]
+    public = [name for name in BUCKETS if there[name].get("public")]
     if public:
         raise _Wrong(
             f"public: {', '.join(public)}", "Everybody can read what is in them: make them private, today."
         )
-    return f"{', '.join(PRIVATE_BUCKETS)}: there and private"
+    return f"{', '.join(BUCKETS)}: there and private"
 
 
 async def _schemas(client: "httpx.AsyncClient") -> str:

@@ -74,7 +74,10 @@ class FileObjects:
 
     async def link(self, tenant: TenantId, bucket: Bucket, path: str, act: Act) -> Link | None:
         """See the port."""
-        there = await asyncio.to_thread(self._file(tenant, bucket, path).exists)
+        try:
+            there = await asyncio.to_thread(self._file(tenant, bucket, path).exists)
+        except OSError as error:
+            raise _unreachable(error) from error
         if act == "download" and not there:
             raise NotYours(f"There is no file '{path}'.")
         if act == "upload" and there:

@@ -17,11 +17,12 @@ from shared.guard.allowed import allowed, permitted
 from shared.models.breaker import throttles
 from shared.models.catalogue import AUTO, Catalogue
 from shared.models.router import Route, Router, Size
+from shared.ports.stops import SAID
 from shared.runtime.asked import tokens_at_most, worst_cases
 
 DEFAULT_OUTPUT = 32_768
 """Output tokens, thinking included, where the caller names no limit: what is held must be bounded (law 2)."""
-_STOPPED = "quarantined: stopped: "
+_STOPPED = f"quarantined: {SAID}"
 """How the reason of a model begins that is out because an operator stopped its tier."""
 _USUAL_OUTPUT = 1_000
 """Output tokens that an answer is taken to have where models are compared by cost."""

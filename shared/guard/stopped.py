@@ -6,10 +6,9 @@ from typing import Any
 
 from shared.core.faults import Stopped
 from shared.core.leg import Call, LegEnded, LegItem, LegStarted
+from shared.core.model_spec import POOL
 from shared.ports.models import Models
 from shared.ports.stops import Scope, Stop, Stops
-
-_OURS = "llama"
 
 
 def refused(standing: Mapping[Scope, Stop]) -> Stopped | None:
@@ -18,6 +17,10 @@ def refused(standing: Mapping[Scope, Stop]) -> Stopped | None:
     if stop is None:
         return None
     return Stopped(f"An operator has stopped everything that costs money: {stop.reason.rstrip('.')}.")
+
+
+def _tier(standing: Mapping[Scope, Stop]) -> Stopped:
+    return Stopped(f"An operator has stopped our own models: {standing['llama'].reason.rstrip('.')}.")
 
 
 @dataclass(slots=True)
@@ -43,10 +46,10 @@ class Stoppable:
         fault = refused(standing)
         if fault is not None:
             raise fault
-        ladder = tuple(spec for spec in call.ladder if spec.provider != _OURS)
+        ladder = tuple(spec for spec in call.ladder if spec.provider != POOL)
         if not ladder:
-            raise Stopped(f"An operator has stopped our own models: {standing['llama'].reason.rstrip('.')}.")
-        finishers = tuple(spec for spec in call.finishers if spec.provider != _OURS)
+            raise _tier(standing)
+        finishers = tuple(spec for spec in call.finishers if spec.provider != POOL)
         return replace(call, ladder=ladder, finishers=finishers)
 
 
@@ -73,11 +76,13 @@ class _Asking(AsyncGenerator[LegItem, None]):
     async def _next(self, source: AsyncGenerator[LegItem, None]) -> LegItem:
         item = await anext(source)
         if type(item) is LegStarted:
-            fault = refused(await self._door.stops.standing())
+            standing = await self._door.stops.standing()
+            fault = refused(standing)
+            if fault is None and "llama" in standing and item.spec.provider == POOL:
+                fault = _tier(standing)
             if fault is not None:
+                # Not sent, so it has nothing to pay. A leg that it was to run beside has: `partials` tells it.
                 await source.aclose()
-                # The leg that nobody heard of has nothing to tell; those before it were told.
-                self._door.models.partials(self._call)
                 raise fault
         return item
 

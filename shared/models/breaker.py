@@ -227,7 +227,7 @@ class Breaker:
     def _failed(self, mark: Mark, now: int, turn: int) -> None:
         """A fault while it is open: of the probe, or of a call that was under way before."""
         if turn and turn == self.turn:
-            self.again += 1
+            self.again += mark.kind != "load"  # a queue is no sign that it is getting worse
             self._open(mark, now)
         elif mark.exact:
             self.until = max(self.until, now + mark.open_ms)

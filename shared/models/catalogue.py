@@ -195,11 +195,12 @@ LLAMA = ModelSpec(
     regions=_REGIONS["llama"],
 )
 
-LLAMA_GPU = GpuRate(D("1.9512"), D(10_000), D(1_400), busy=D("0.5"))
+LLAMA_GPU = GpuRate(D("2.1095"), D(10_000), D(1_400), busy=D("0.5"))
 """One L40S for Llama 8B in FP8, an estimate until our own pool is measured.
 
-Dollars an hour: vllm research, Cost. Tokens a second: no run on an L40S was found. Writing is the 1,400 of an L4,
-reading as a third of the 30,000 of an H100: both on the low side. Half of the paid seconds are taken to be busy.
+Dollars an hour: the card, and the cores and the memory beside it (`gpu/kinds.py`). Tokens a second: no run on an L40S
+was found. Writing is the 1,400 of an L4, reading as a third of the 30,000 of an H100: both on the low side. Half of the
+paid seconds are taken to be busy.
 """
 LLAMA_SMALL = replace(
     LLAMA,

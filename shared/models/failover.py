@@ -89,8 +89,8 @@ class Answering:
     """One call on its way through its rungs. `fault` is why the leg before ended."""
 
     __slots__ = (
-        "_asked", "_call", "_closed_until", "_deadline", "_first", "_house", "_number", "_open", "_probe", "_resumed",
-        "_route", "_rungs", "_shown", "_skipped", "fault",
+        "_asked", "_busy", "_call", "_closed_until", "_deadline", "_first", "_house", "_number", "_open", "_probe",
+        "_resumed", "_route", "_rungs", "_shown", "_skipped", "fault",
     )  # fmt: skip
 
     def __init__(self, house: Failover, call: Call) -> None:
@@ -105,6 +105,8 @@ class Answering:
         self._asked: set[str] = set()
         self._probe = self._resumed = False
         self._skipped: dict[str, str] = {}
+        self._busy: list[ModelSpec] = []
+        """Passed over for their queues alone: a queue is better than no answer."""
         self._closed_until: list[datetime] = []
         self._open: list[Attempt] = []
         self._first: tuple[Attempt, asyncio.Task[Batch | None]] | None = None
@@ -216,12 +218,17 @@ class Answering:
         self._rungs += waiting if not isinstance(fault, Cut) else [*again, *finishers]
         return await self._next()
 
-    async def _next(self) -> tuple[Attempt, Way] | None:
-        """The next rung that may be asked and whose wire can say it."""
-        while self._rungs:
-            spec = self._rungs.pop(0)
-            if not await self._may(spec):
-                continue
+    async def _next(self, *, queue: bool = True) -> tuple[Attempt, Way] | None:
+        """The next rung that may be asked and whose wire can say it; after all of them, with `queue`, one that has
+        requests waiting."""
+        while self._rungs or (queue and self._busy):
+            if self._rungs:
+                spec = self._rungs.pop(0)
+                if not await self._may(spec):
+                    continue
+            else:
+                spec = self._busy.pop(0)
+                del self._skipped[spec.name]
             way = self._shown.way(spec)
             try:
                 request = self._request(spec, way)
@@ -272,8 +279,8 @@ class Answering:
         if standing.state == "open" and due and await self._house.health.probe(spec):
             self._probe = True
             return True
-        if loaded(standing.why) and not self._rungs and not self._number:
-            return True  # a queue is better than no answer
+        if loaded(standing.why):
+            self._busy.append(spec)
         self._skipped[spec.name] = standing.why or f"{spec.name} is {standing.state}"
         if standing.until is not None:
             self._closed_until.append(standing.until)
@@ -314,7 +321,7 @@ class Answering:
         if probe:
             # Whoever tries a model that was down must not wait out its silence.
             patience = min(patience or _PROBE_PATIENCE, _PROBE_PATIENCE)
-        found = None if patience is None else await self._next()
+        found = None if patience is None else await self._next(queue=False)
         return None if found is None or patience is None else (*found, patience / 1000)
 
     async def _race(

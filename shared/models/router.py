@@ -125,6 +125,7 @@ class Router:
         """Who may be asked, and when the first of the others may. A breaker whose time is up lets one call try."""
         until: datetime | None = None
         up: list[_Rung] = []
+        busy: list[_Rung] = []
         read, wrote = size.input_tokens, size.output_tokens
         slowest = None if need is None else need.first_token_ms
         standing_of = self._health.standing
@@ -135,15 +136,21 @@ class Router:
                 continue
             standing = standing_of(spec)
             state, again = standing.state, standing.until
-            alone = len(rows) == 1 and loaded(standing.why)  # a queue is better than no answer
-            if state != "closed" and not alone and (state != "open" or again is None or again > now):
-                dropped[spec.name] = f"{state}: {standing.why}" if standing.why else state
-                if state != "quarantined" and again is not None:
-                    until = again if until is None else min(until, again)
-                continue
             p95 = standing.first_token_p95_ms
             slow = slowest is not None and p95 is not None and p95 > slowest
-            up.append(_Rung(_cost(rate, read, wrote), -quality, place, row, standing, slow))
+            rung = _Rung(_cost(rate, read, wrote), -quality, place, row, standing, slow)
+            if state == "closed" or (state == "open" and again is not None and again <= now):
+                up.append(rung)
+                continue
+            dropped[spec.name] = f"{state}: {standing.why}" if standing.why else state
+            if loaded(standing.why):
+                busy.append(rung)
+            if state != "quarantined" and again is not None:
+                until = again if until is None else min(until, again)
+        if not up:  # a queue is better than no answer
+            up = busy
+            for rung in busy:
+                del dropped[rung.row.spec.name]
         return up, until
 
     def _line(self, candidates: Sequence[ModelSpec], need: Need | None, size: Size, now: datetime) -> _Line:

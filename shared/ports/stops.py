@@ -7,6 +7,8 @@ from typing import Literal, Protocol, get_args
 
 Scope = Literal["all", "llama"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+SAID = "stopped: "
+"""How the reason begins for which a model is quarantined because its tier is stopped; no other reason may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ async def run(running: Started, measure: Callable[[Desk], Awaitable[None]]) -> N
 
 def main() -> None:
     """Start everything, measure, stop; once for each kind of trouble."""
-    settings = {
+    settings: dict[str, Any] = {
         "SIM_TTFT_MS": str(FIRST_MS),
         "SIM_TPOT_MS": str(EACH_MS),
         "CHATSMART_MONTH_CAP_MICROS": str(10**12),

@@ -68,12 +68,12 @@ async def _body(receive: Any) -> bytes:
 
 
 @asynccontextmanager
-async def served(engine: Engine, state: Path, *, require_salt: bool = True) -> AsyncIterator[str]:
+async def served(engine: Engine, state: Path) -> AsyncIterator[str]:
     """The front before `engine`, on loopback; its address."""
     state.mkdir(parents=True, exist_ok=True)
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        front = Front(engine, PoolSide(state, require_salt))
+        front = Front(engine, PoolSide(state))
         server = uvicorn.Server(uvicorn.Config(front, log_level="warning", ws="none"))
         task = asyncio.create_task(server.serve(sockets=[sock]))
         try:

@@ -23,6 +23,7 @@ from gpu.kinds import KINDS
 from gpu.metrics import PoolMetrics
 from shared.core.money import Micros
 from shared.core.usage import Usage
+from shared.models.catalogue import LLAMA_GPU
 
 L4 = KINDS["L4"]
 PACE = Throughput(D(4000), D(400))
@@ -50,6 +51,12 @@ def test_a_pair_of_cards_costs_twice() -> None:
     one, two = KINDS["H100"], KINDS["H100:2"]
     assert two.replica_usd_per_second > 2 * one.usd_per_second
     assert two.replica_usd_per_second < 2 * one.replica_usd_per_second
+
+
+def test_the_catalogue_prices_a_whole_replica() -> None:
+    """An hour of the estimate is an hour of an L40S with all that stands beside the card."""
+    hour = KINDS["L40S"].replica_usd_per_second * 3600
+    assert abs(LLAMA_GPU.dollars_per_hour - hour) < D("0.0001")
 
 
 def test_the_rate_is_what_the_catalogue_prices_by() -> None:

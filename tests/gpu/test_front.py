@@ -130,15 +130,6 @@ async def test_work_without_a_salt_is_refused(client: httpx.AsyncClient, engine:
     assert not engine.bodies
 
 
-async def test_a_pool_of_one_tenant_may_go_without(engine: Engine, tmp_path: Path) -> None:
-    """Where salts are not asked for, the body is not looked at."""
-    async with (
-        served(engine, tmp_path, require_salt=False) as url,
-        httpx.AsyncClient(base_url=url) as client,
-    ):
-        assert (await client.post(CHAT, json={"model": "llama"})).status_code == 200
-
-
 async def test_the_server_gets_the_body_as_it_was_sent(client: httpx.AsyncClient, engine: Engine) -> None:
     """Byte for byte, however many pieces it came in; what is no JSON is the server's to refuse."""
     whole = json.dumps({**ASK, "padding": "é" * 300_000}, ensure_ascii=False).encode()

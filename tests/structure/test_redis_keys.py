@@ -18,8 +18,8 @@ SEVERAL = {
 leaves several servers aside, as `RedisConnection.pages` does."""
 KEYED = {"mget", "mset", "delete", "exists", "xread", "unlink", "touch", "rename", "copy", "sunion", "zunion"}
 SENDERS = {"commands", "_commands", "pipeline", "waiting"}
-OTHERS = {"pipeline", "execute", "execute_command", "aclose", "info", "connection_pool", "delete", "hdel"}
-"""What a client has besides commands of one name; `delete` is DEL, and HDEL ends a quarantine."""
+OTHERS = {"pipeline", "execute", "execute_command", "aclose", "info", "connection_pool", "delete"}
+"""What a client has besides commands of one name; `delete` is DEL."""
 _CALL = re.compile(r"redis\.call\('([A-Z]+)'(?:,\s*([^,)]+))?")
 _ALIAS = re.compile(r"^local ([a-z, ]+) = ((?:KEYS\[\d+\](?:, )?)+)$", re.MULTILINE)
 

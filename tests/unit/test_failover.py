@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -23,6 +23,7 @@ from shared.core.faults import (
 )
 from shared.core.ids import SpanId, TenantId, TraceId
 from shared.core.leg import Call, LegEnded, LegItem, LegStarted, Restarted, Servable, Spliced
+from shared.core.model_spec import ModelSpec
 from shared.core.prompt import ask
 from shared.core.usage import Usage
 from shared.fakes.health import MemoryHealth
@@ -250,6 +251,29 @@ async def test_repeated_faults_open_the_breaker() -> None:
     asked = len(provider.asked)
     assert text(await items(models)) == "Hello"
     assert provider.asked[asked:] == [FLASH_LITE.name]
+
+
+@pytest.mark.parametrize(
+    ("ladder", "first"),
+    [
+        ((LLAMA,), []),
+        ((LLAMA, HAIKU), []),
+        ((HAIKU, LLAMA), []),
+        ((LLAMA, FLASH_LITE), [FLASH_LITE]),
+        ((LLAMA, FLASH_LITE, HAIKU), [FLASH_LITE]),
+    ],
+)
+async def test_a_queue_is_better_than_no_answer(
+    ladder: tuple[ModelSpec, ...], first: list[ModelSpec]
+) -> None:
+    """A model that only has requests waiting is asked once nobody else can answer: others are down, or fail now."""
+    models, provider = over([Overloaded("never asked")], [Overloaded("fails now")])
+    assert isinstance(models.health, MemoryHealth)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    models.health.put(LLAMA.name, Standing("open", later, "has requests waiting"))
+    models.health.put(HAIKU.name, Standing("open", later, "is down"))
+    assert text(await items(models, replace(CALL, ladder=ladder))) == "Hello"
+    assert provider.asked == [*(spec.name for spec in first), LLAMA.name]
 
 
 async def hedged(first: list[Move], second: list[Move]) -> tuple[list[LegItem | Chunk], ScriptedProvider]:

@@ -43,7 +43,7 @@ local function open(b, mark)
 end
 local function failed(b, mark, turn)
   if turn > 0 and turn == b.turn then
-    b.again = b.again + 1
+    if mark.kind ~= 'load' then b.again = b.again + 1 end
     open(b, mark)
   elseif mark.exact then
     b['until'] = math.max(b['until'], now + mark.open_ms)

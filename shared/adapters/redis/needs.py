@@ -1,7 +1,8 @@
 """What is asked of a Redis, all of it: each is in Redis 6.2 and in Upstash's list of what it takes."""
 
 CLIENT = (
-    "DEL", "EVAL", "EVALSHA", "EXISTS", "EXPIRE", "MGET", "SET", "HSET", "XADD", "XRANGE", "XREAD", "XREVRANGE",
+    "DEL", "EVAL", "EVALSHA", "EXISTS", "EXPIRE", "GET", "HDEL", "HSET", "MGET", "SET", "XADD", "XRANGE",
+    "XREAD", "XREVRANGE",
 )  # fmt: skip
 """Sent by the adapters."""
 SCRIPTS = (
@@ -9,5 +10,5 @@ SCRIPTS = (
     "PEXPIRE", "PTTL", "SET", "TIME", "XADD", "XTRIM", "ZADD", "ZCARD", "ZRANGE", "ZRANGEBYSCORE", "ZREM", "ZSCORE",
 )  # fmt: skip
 """Called by the scripts."""
-COMMANDS = tuple(sorted({*CLIENT, *SCRIPTS, "HDEL"}))
+COMMANDS = tuple(sorted({*CLIENT, *SCRIPTS}))
 OLDEST = (6, 2)

@@ -8,6 +8,7 @@ from shared.adapters.postgres.members import PostgresMembers
 from shared.adapters.supabase.project import Project, translated
 from shared.core.faults import Fault, NotYours, Unavailable
 from shared.core.ids import TenantId
+from shared.core.lines import LINES
 from shared.ports.identity import Person, Role
 
 _AT_ONCE = 8
@@ -34,6 +35,15 @@ class SupabasePeople:
     async def create(self, tenant: TenantId, email: str, password: str, role: Role) -> Person:
         """See the port."""
         await self._members.check(tenant)
+        # In one piece: a caller who leaves meanwhile must not leave half of it behind.
+        making = asyncio.ensure_future(self._made(tenant, email, password, role))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            await asyncio.wait((making,))
+            raise
+
+    async def _made(self, tenant: TenantId, email: str, password: str, role: Role) -> Person:
         client = await self._project.client()
         with translated(f"The address '{email}'"):
             user = (
@@ -43,10 +53,12 @@ class SupabasePeople:
             ).user
         try:
             await self._members.put(tenant, user.id, role)
-        except BaseException:
+        except Fault:
             # an account that belongs nowhere would keep its address from being used again
-            with contextlib.suppress(Fault):
+            try:
                 await self._deleted(user.id)
+            except Fault as left:
+                LINES.warning("account left over", person=user.id, fault=left.code, message=left.message)
             raise
         return Person(user.id, user.email or "", role, user.email_confirmed_at is not None)
 

@@ -127,7 +127,7 @@ def _of_auth(status: int, code: str | None, text: str, what: str) -> Fault:
     if status == 404:
         return NotYours(f"{what} is not there.")
     if status == 429:
-        return TooFast("Supabase Auth sends no more mails for now.")
+        return TooFast("Supabase Auth lets nothing more through for now; mails have a limit of their own.")
     if status in (401, 403):
         return _wrong_key()
     return Unavailable(f"Supabase Auth failed (status {status}).")
