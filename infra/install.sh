@@ -74,6 +74,8 @@ fail() {
 if ! { [ -x "$venv/bin/python" ] && "$venv/bin/python" -c 'import pip' 2>/dev/null; }; then
     python=$(pick_python)
     rm -rf "$venv"
+    mkdir "$venv"
+    : >"$venv/.unfinished"
     if ! made=$("$python" -m venv "$venv" 2>&1); then
         rm -rf "$venv"
         say "$made"

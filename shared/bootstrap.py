@@ -306,7 +306,11 @@ def intake(settings: Settings, database: Database) -> Intake | None:
 
 
 def _ground(settings: Settings) -> _Ground:
-    clock, ids, redis = SystemClock(), RandomIds(), RedisConnection(settings.redis_url)
+    clock, ids = SystemClock(), RandomIds()
+    try:
+        redis = RedisConnection(settings.redis_url)
+    except ValueError as bad:
+        raise BadSettings(str(bad)) from None
     database, scope = Database(settings.database_url), f"{settings.namespace}:health"
     health = RedisHealth(redis, clock, ids, scope, PostgresQuarantine(database, scope))
     return _Ground(

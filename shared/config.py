@@ -167,13 +167,12 @@ class Settings:
                 "CHATSMART_PLUGIN_LOCAL_HOSTS is for development: in production it must be empty."
             )
         missing = [name for name in REQUIRED if not getattr(self, name.lower().removeprefix("chatsmart_"))]
-        missing += [
-            _key_variable(name) for name in PROVIDERS if name not in self.upstreams and name not in self.off
-        ]
+        missing += [_key_variable(name) for name in self.simulated]
         if missing:
+            off = ", ".join(f"{name.upper()}_BASE_URL=off" for name in self.simulated)
             raise BadSettings(
-                f"CHATSMART_ENV is production and these settings are missing: {', '.join(missing)}. "
-                "A provider that is not wanted is switched off: LLAMA_BASE_URL=off, and so on."
+                f"CHATSMART_ENV is production and these settings are missing: {', '.join(missing)}."
+                + (f" A provider that is not wanted is switched off: {off}." if off else "")
             )
 
     @property

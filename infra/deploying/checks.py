@@ -73,7 +73,7 @@ def lines(order: Order, seen: Seen) -> list[str]:
         source = shlex.quote(str(order.path) if "/" in str(order.path) else f"./{order.path}")
         words = " ".join(f'{key}="${key}"' for key in sorted({*values, *required}))
         force = "" if keys is None else " --force"
-        found.append(f"  set -a; . {source}; modal secret create {name} {words} --env {order.env}{force}")
+        found.append(f"  (set -a; . {source}; modal secret create {name} {words} --env {order.env}{force})")
     if found:
         found.append(f"Or all of them at once: chatsmart deploy --env {order.env} --write-secrets")
     return found

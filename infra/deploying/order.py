@@ -1,15 +1,18 @@
 """What somebody wants deployed, and how."""
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from infra.deploying.dotenv import read
 from infra.deploying.revision import Revision
 from infra.deploying.stopped import Stopped
-from shared.config import PROVIDERS, BadSettings, Deployment, Settings
+from shared.adapters.postgres.address import pooled
+from shared.config import BadSettings, Deployment, Settings
 
 APP = "chatsmart"
 SECRET = "chatsmart"  # noqa: S105  # the name, and no secret
@@ -17,6 +20,7 @@ GPU_SECRET = "chatsmart-gpu"  # noqa: S105
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE_BUILDER = "2025.06"
 """Modal's recipe for base images: unpinned, a workspace's setting would change what we run on."""
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 DEPLOYERS_OWN = ("DATABASE_ADMIN_URL", "HF_TOKEN")
 """What the deployer needs and the web's containers must not have."""
 
@@ -105,10 +109,30 @@ def settings(order: Order) -> Settings:
         replace(found, env="production").check()
     except BadSettings as fault:
         said = fault.message.replace("CHATSMART_ENV is production and these", "These")
-        providers = any(f"{name.upper()}_API_KEY" in said for name in PROVIDERS)
-        hint = " A provider that is not wanted is switched off: GEMINI_BASE_URL=off." if providers else ""
-        raise Stopped(f"{order.path}: {said}{hint}", code=2) from None
+        raise Stopped(f"{order.path}: {said}", code=2) from None
+    if wrong := _wrong(order.file):
+        raise Stopped(f"{order.path}: {wrong}", code=2)
     return found
+
+
+def _wrong(file: Mapping[str, str]) -> str:
+    """What can't be right whatever answers at it; empty where nothing shows. Holds no value."""
+    for name in ("SUPABASE_URL", "SUPABASE_JWKS_URL"):
+        if value := file.get(name):
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                return f"{name} has to be an address that begins with https://."
+    if (domain := file.get("CHATSMART_DOMAIN")) and not _DOMAIN.fullmatch(domain):
+        return "CHATSMART_DOMAIN has to be a name like chat.example.com, without https://."
+    for name in ("DATABASE_URL", "DATABASE_ADMIN_URL"):
+        if (value := file.get(name)) and not value.startswith(("postgres://", "postgresql://")):
+            return f"{name} has to begin with postgresql://."
+    if pooled(file.get("DATABASE_ADMIN_URL", "")):
+        return "DATABASE_ADMIN_URL names the transaction pooler (port 6543); migrations need port 5432."
+    for name, value in file.items():
+        if name.endswith("_KEY") and not (value.isascii() and value.isprintable()):
+            return f"{name} can't be sent: a key is plain ASCII. Is it the sample's?"
+    return ""
 
 
 def deployment(env: str, file: Mapping[str, str], path: Path) -> Deployment:

@@ -61,9 +61,16 @@ def rollback_to(version: int) -> Step:
         history = await journey.plane.history()
         known = {one.version: one for one in history}
         target = version or before(history)
-        if not history or target not in known or target == history[0].version:
+        env = journey.order.env
+        if history and not (await journey.plane.seen({}, pool=False)).deployed:
+            raise Stopped(
+                f"The App is stopped in {env}: there is nothing to go back from. Deploy: chatsmart deploy --env {env}",
+                code=2,
+            )
+        if history and target == history[0].version:
+            raise Stopped(f"v{target} is what runs in {env}.", code=2)
+        if target not in known:
             there = ", ".join(f"v{one.version} ({one.tag})" for one in history[:10]) or "nothing was deployed"
-            env = journey.order.env
             told = (
                 f"There is no v{version} to go back to in {env}: {there}."
                 if version
@@ -78,6 +85,10 @@ def rollback_to(version: int) -> Step:
 
     async def stands(journey: Journey) -> str:
         newest = (*await journey.plane.history(), None)[0]
-        return f"v{newest.version} ({newest.tag}) runs now." if newest else "Nothing was ever deployed."
+        if newest is None:
+            return "Nothing was ever deployed."
+        if not (await journey.plane.seen({}, pool=False)).deployed:
+            return "Nothing runs now."
+        return f"v{newest.version} ({newest.tag}) runs now."
 
     return Step("rollback", "modal app rollback", do, stands)

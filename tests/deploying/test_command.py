@@ -55,6 +55,14 @@ async def test_a_dry_run_asks_nobody(staging: Staging, checkout: Mapping[str, st
         ("DATABASE_URL=", "DATABASE_URL"),
         ("CHATSMART_SECRET_KEY='32 random bytes in URL-safe base64'", "CHATSMART_SECRET_KEY is no key"),
         ("CHATSMART_LLAMA_GPU=H900", "no GPU kind 'H900'"),
+        ("PERPLEXITY_API_KEY=", "A provider that is not wanted is switched off: PERPLEXITY_BASE_URL=off.\n"),
+        ("OPENAI_API_KEY='sk-…'", "OPENAI_API_KEY can't be sent"),
+        ("SUPABASE_URL=foo", "SUPABASE_URL has to be an address"),
+        ("CHATSMART_DOMAIN='http://x y'", "CHATSMART_DOMAIN has to be a name"),
+        ("DATABASE_URL=foo", "DATABASE_URL has to begin with postgresql://"),
+        ("DATABASE_ADMIN_URL=postgresql://a:b@c:6543/d", "DATABASE_ADMIN_URL names the transaction pooler"),
+        ("REDIS_URL=upstash", "REDIS_URL has to begin with one of"),
+        ("REDIS_URL=redis://127.0.0.1/0?foo=bar", "REDIS_URL: foo is not taken"),
     ],
 )
 async def test_a_dry_run_refuses_what_can_not_be_right(

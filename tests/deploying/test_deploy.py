@@ -8,6 +8,7 @@ import pytest
 
 from infra.deploying import plan
 from infra.deploying.order import Order, Wishes
+from infra.deploying.plane import Plane
 from infra.deploying.revision import Revision
 from infra.deploying.stopped import Stopped
 from infra.simulator import Fault
@@ -67,6 +68,8 @@ async def _rolled_by_hand(staging: Staging, good: Order) -> None:
         match=r"There is no v7 to go back to in staging: v4 .*, v3 .*, v2 .*, v1 .*\n  v4 .* runs now",
     ):
         await plan.roll_back(away, staging.said.append, 7)
+    with pytest.raises(Stopped, match="v4 is what runs in staging"):
+        await plan.roll_back(away, staging.said.append, 4)
     await plan.roll_back(away, staging.said.append)
     told = "\n".join([*await plan.status(good)])
     assert told.startswith("staging: v5 runs.")
@@ -76,6 +79,9 @@ async def _rolled_by_hand(staging: Staging, good: Order) -> None:
     assert "(" not in told[told.index("v2  ") :]
     with pytest.raises(Stopped, match="no earlier version in staging that nobody went back from: v5 "):
         await plan.roll_back(away, staging.said.append)
+    await Plane(good).stop()
+    with pytest.raises(Stopped, match=r"The App is stopped in staging: .*\n  Nothing runs now"):
+        await plan.roll_back(away, staging.said.append, 1)
 
 
 async def test_a_first_release_that_fails_its_smoke_test_is_stopped(staging: Staging) -> None:

@@ -147,11 +147,12 @@ def _database(dsn: str) -> str:
 
 
 def example() -> dict[str, str]:
-    """The settings file that docs/deploy.md shows, with the one value that must be made: the secret key."""
+    """The settings file that docs/deploy.md shows, with the values that it leaves to be filled in: the keys."""
     text = (ROOT / "docs" / "deploy.md").read_text("utf-8")
     match = re.search(r"^```ini\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert match is not None
-    return {**parsed(match[1], "docs/deploy.md"), "CHATSMART_SECRET_KEY": KEY}
+    shown = {name: value.replace("…", "x" * 20) for name, value in parsed(match[1], "docs/deploy.md").items()}
+    return {**shown, "CHATSMART_SECRET_KEY": KEY}
 
 
 async def test_the_settings_file_of_the_page_passes_the_preflight() -> None:

@@ -106,7 +106,17 @@ def test_checking_cannot_be_switched_off(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://h", "redis+cluster://h/3", "redis://h:port", "redis+cluster://", "h:6379"]
+    "url",
+    [
+        "http://h",
+        "redis://h/0?foo=1",
+        "unix:///s?foo=1",
+        "redis://h?ssl_ca_certs=/ca",
+        "redis+cluster://h/3",
+        "redis://h:port",
+        "redis+cluster://",
+        "h:6379",
+    ],
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     """At once."""

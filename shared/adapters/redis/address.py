@@ -17,6 +17,8 @@ import certifi
 
 SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 _UNCHECKED = ("ssl_cert_reqs", "ssl_check_hostname")
+_TAKEN = ("client_name", "db", "health_check_interval", "password", "username")
+_TAKEN_UNDER_TLS = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_keyfile_password")
 
 
 class BadAddress(ValueError):
@@ -50,10 +52,16 @@ def address_of(url: str) -> Address:
                 "Name the authority's file instead: ?ssl_ca_certs=/path/ca.pem"
             )
     scheme, _, cluster = parts.scheme.partition("+")
+    tls = scheme == "rediss"
+    taken = (*_TAKEN, *_TAKEN_UNDER_TLS) if tls else _TAKEN
+    for name in asked:
+        if name not in taken:
+            raise BadAddress(
+                f"REDIS_URL: {name} is not taken with {parts.scheme}://; these are: {', '.join(taken)}."
+            )
     if cluster and (parts.path.strip("/") not in ("", "0") or "db" in asked or not parts.hostname):
         raise BadAddress("REDIS_URL: a cluster has a host, and one database only, 0.")
     del port
-    tls = scheme == "rediss"
     # What the URL says goes before this.
     options: dict[str, Any] = {}
     if scheme != "unix":

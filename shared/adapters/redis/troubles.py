@@ -79,7 +79,8 @@ def told(error: BaseException) -> str:
     for kind, what in _BY_TYPE:
         if any(isinstance(one, kind) for one in errors):
             return f"Redis can't be used: {what}."
-    return f"Redis can't be used ({type(error).__name__})."
+    why = next((one.strerror for one in errors if isinstance(one, OSError) and one.strerror), "")
+    return f"Redis can't be used ({why or type(error).__name__})."
 
 
 def refused(error: RedisError) -> str:
